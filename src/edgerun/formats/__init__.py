@@ -1,0 +1,1 @@
+"""Model files as bytes: bounded readers, and writers of small models."""

@@ -1,0 +1,347 @@
+"""A writer of TFLite files, for small models made in tests and tools."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from edgerun.errors import InputError
+from edgerun.formats import tflite_schema as schema
+from edgerun.formats.tflite_schema import TABLES, Field, Table, TensorType
+
+_ALIGNMENT = 16  # of tensor data, and so of the file
+
+# (version for int8, version for int16) -> operators; the version of any other type is 1.
+_VERSIONS = {
+    (1, 2): "LEAKY_RELU",
+    (1, 5): "LSTM UNIDIRECTIONAL_SEQUENCE_LSTM",
+    (2, 1): "ARG_MAX ARG_MIN DEPTH_TO_SPACE GELU GREATER L2_NORMALIZATION LESS_EQUAL LOG_SOFTMAX"
+    " NOT_EQUAL SELECT SPACE_TO_DEPTH SPLIT_V SQUARED_DIFFERENCE STRIDED_SLICE SUM",
+    (2, 2): "EXP FLOOR_MOD LOG REDUCE_PROD",
+    (2, 3): "ABS ADD AVERAGE_POOL_2D BATCH_MATMUL CONCATENATION DEQUANTIZE GREATER_EQUAL LESS"
+    " LOGISTIC MAX_POOL_2D MEAN MIRROR_PAD PACK PAD PADV2 REDUCE_MAX REDUCE_MIN RELU RELU6 RSQRT"
+    " SOFTMAX TANH TOPK_V2",
+    (2, 4): "BATCH_TO_SPACE_ND EQUAL GATHER MAXIMUM MINIMUM MUL RESIZE_BILINEAR"
+    " RESIZE_NEAREST_NEIGHBOR SLICE SPACE_TO_BATCH_ND SPLIT UNPACK",
+    (2, 5): "SUB TRANSPOSE",
+    (3, 1): "CAST REVERSE_V2 SVDF TILE",
+    (3, 3): "BROADCAST_TO FILL FLOOR_DIV",
+    (3, 4): "CONV_2D",
+    (3, 5): "DEPTHWISE_CONV_2D",
+    (4, 7): "FULLY_CONNECTED",
+}
+_INTEGER_VERSIONS = {
+    name: {"INT8": int8, "INT16": int16}
+    for (int8, int16), names in _VERSIONS.items()
+    for name in names.split()
+}
+# Float activations with int8 weights.
+_HYBRID_VERSIONS = {
+    "BATCH_MATMUL": 4,
+    "CONV_2D": 5,
+    "DEPTHWISE_CONV_2D": 6,
+    "FULLY_CONNECTED": 3,
+    "SVDF": 2,
+}
+# Operators whose data are not their first input.
+_DATA_INPUT = {"SPLIT": 1, "FILL": 1}
+
+
+class ModelBuilder:
+    """Builds a model of one subgraph, tensor by tensor and operator by operator in running order.
+
+    The methods raise InputError for arguments that do not fit; whether the model makes sense is
+    not checked.
+    """
+
+    def __init__(self, description: str = "") -> None:
+        self._description = description
+        self._buffers: dict[bytes, int] = {b"": 0}  # content -> index: equal ones are shared
+        self._tensors: list[dict[str, Any]] = []
+        self._codes: dict[tuple[str, int], int] = {}
+        self._operators: list[dict[str, Any]] = []
+        self._metadata: list[dict[str, Any]] = []
+
+    def tensor(
+        self,
+        name: str,
+        shape: Sequence[int],
+        dtype: DTypeLike,
+        *,
+        scale: ArrayLike | None = None,
+        zero_point: ArrayLike | None = None,
+        axis: int = 0,
+        data: ArrayLike | bytes | None = None,
+        shape_signature: Sequence[int] | None = None,
+        is_variable: bool = False,
+    ) -> int:
+        """Adds a tensor and returns its index.
+
+        `dtype` is a numpy dtype or the name of a TFLite type ("INT4"). `scale` and `zero_point`
+        are one number or one for each element of dimension `axis`; zero points are 0 by default.
+        `data` makes a constant: an array of the given shape and dtype, or bytes as they are stored.
+        """
+        kind = _tensor_type(dtype)
+        tensor: dict[str, Any] = {
+            "shape": shape,
+            "type": kind.name.lower(),
+            "buffer": 0 if data is None else self._buffer(_content(name, shape, kind, data)),
+            "name": name,
+            "is_variable": is_variable,
+            "has_rank": True,
+            "shape_signature": shape_signature or (),
+        }
+        if scale is not None:
+            scales = np.atleast_1d(np.asarray(scale, np.float32))
+            zeros = np.zeros(scales.shape) if zero_point is None else np.atleast_1d(zero_point)
+            if scales.shape != zeros.shape:
+                raise InputError(
+                    f"Tensor {name!r}: expected as many zero points as scales ({scales.size}), got"
+                    f" {zeros.size}."
+                )
+            tensor["quantization"] = {
+                "scale": scales,
+                "zero_point": zeros.astype(np.int64),
+                "quantized_dimension": axis,
+            }
+        self._tensors.append(tensor)
+        return len(self._tensors) - 1
+
+    def operator(
+        self,
+        name: str,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        options: Mapping[str, Any] | None = None,
+        *,
+        version: int | None = None,
+        custom_options: bytes | None = None,
+    ) -> None:
+        """Adds an operator; a name that is no builtin's is that of a custom operator.
+
+        `inputs` are tensor indices, -1 for an absent one. `options` are fields of the operator's
+        options table; those left out have the format's default. The version follows from the types
+        of the inputs if it is not given.
+        """
+        for index in (*inputs, *outputs):
+            if not -1 <= index < len(self._tensors):
+                raise InputError(
+                    f"Operator {name}: expected tensor indices from -1 to {len(self._tensors) - 1},"
+                    f" got {index}."
+                )
+        types = [self._tensors[i]["type"].upper() if i >= 0 else "" for i in inputs]
+        key = name, _version(name, types) if version is None else version
+        operator: dict[str, Any] = {
+            "opcode_index": self._codes.setdefault(key, len(self._codes)),
+            "inputs": inputs,
+            "outputs": outputs,
+            "custom_options": custom_options or b"",
+        }
+        table = schema.OPTIONS.get(name)
+        if table is not None:
+            operator[table.union + "_type"] = table.code
+            operator[table.union] = table.name, options or {}
+        elif options:
+            raise InputError(f"Operator {name} has no options, got {', '.join(options)}.")
+        self._operators.append(operator)
+
+    def metadata(self, name: str, content: bytes) -> None:
+        """Adds a metadata buffer."""
+        self._metadata.append({"name": name, "buffer": self._buffer(content)})
+
+    def finish(self, inputs: Sequence[int], outputs: Sequence[int]) -> bytes:
+        """The file; inputs and outputs are tensor indices."""
+        return write_model(self.fields(inputs, outputs))
+
+    def fields(self, inputs: Sequence[int], outputs: Sequence[int]) -> dict[str, Any]:
+        """The model as write_model takes it, to add what this class does not build: signatures,
+        more subgraphs."""
+        codes = [_operator_code(name, version) for name, version in self._codes]
+        subgraph = {
+            "tensors": self._tensors,
+            "inputs": inputs,
+            "outputs": outputs,
+            "operators": self._operators,
+            "name": "main",
+        }
+        return {
+            "version": schema.VERSION,
+            "operator_codes": codes,
+            "subgraphs": [subgraph],
+            "description": self._description,
+            "buffers": [{"data": content} for content in self._buffers],
+            "metadata": self._metadata,
+        }
+
+    def _buffer(self, content: bytes) -> int:
+        return self._buffers.setdefault(content, len(self._buffers))
+
+
+def write_model(fields: Mapping[str, Any]) -> bytes:
+    """The file whose Model table has these fields, named as in the format.
+
+    A table is a mapping, a vector a sequence, an enum the name of its value, and a union a pair of
+    table name and mapping. Raises InputError for an unknown field or a value that does not fit the
+    field; the model is not checked otherwise.
+    """
+    builder = _FlatBuffer()
+    return builder.finish(builder.table(TABLES["Model"], fields))
+
+
+def _tensor_type(dtype: DTypeLike) -> TensorType:
+    code = schema.TENSOR_TYPE_CODES.get(dtype) if isinstance(dtype, str) else None
+    if code is None:
+        code = schema.TENSOR_TYPE_CODES.get(np.dtype(dtype).name.upper())
+    if code is None:
+        raise InputError(f"Expected a dtype that TFLite has, got {dtype!r}.")
+    return schema.TENSOR_TYPES[code]
+
+
+def _content(name: str, shape: Sequence[int], kind: TensorType, data: ArrayLike | bytes) -> bytes:
+    if isinstance(data, bytes):
+        return data
+    array = np.asarray(data)
+    if array.shape != tuple(shape) or array.dtype != kind.dtype:
+        raise InputError(
+            f"Tensor {name!r}: expected data of {kind.name} {list(shape)}, got {array.dtype}"
+            f" {list(array.shape)}."
+        )
+    return array.tobytes()
+
+
+def _version(name: str, types: Sequence[str]) -> int:
+    """The version that a converter would give an operator with inputs of these types."""
+    data, weights = (*types, "", "")[:2]
+    if name == "FULLY_CONNECTED" and len(types) == 2:
+        return 6  # has no bias
+    if name == "TRANSPOSE_CONV":
+        return 3 if len(types) == 4 else 2 if weights == "INT8" else 1
+    if data == "FLOAT32" and weights == "INT8":
+        return _HYBRID_VERSIONS.get(name, 1)
+    if name in _DATA_INPUT:
+        data = weights
+    least = 2 if name == "BROADCAST_TO" else 1
+    return _INTEGER_VERSIONS.get(name, {}).get(data, least)
+
+
+def _operator_code(name: str, version: int) -> dict[str, Any]:
+    builtin = schema.OPERATOR_CODES.get(name, schema.CUSTOM)
+    return {
+        "deprecated_builtin_code": min(builtin, schema.PLACEHOLDER),
+        "builtin_code": builtin,
+        "custom_code": name if builtin == schema.CUSTOM else "",
+        "version": version,
+    }
+
+
+class _FlatBuffer:
+    """Builds a flatbuffer from its end, so that what is referred to exists already.
+
+    A place is a distance from the end; it is the same modulo the alignment as a position in the
+    file, whose length is a multiple of it.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []  # last in the file first
+        self._size = 0
+        self._vtables: dict[bytes, int] = {}
+
+    def finish(self, root: int) -> bytes:
+        self._pad(8, _ALIGNMENT)
+        self._push(schema.IDENTIFIER)
+        self._push(struct.pack("<I", self._size + 4 - root))
+        return b"".join(reversed(self._parts))
+
+    def table(self, table: Table, values: Mapping[str, Any]) -> int:
+        """Adds a table and all that it refers to; returns its place."""
+        unknown = set(values) - {field.name for field in table.fields}
+        if unknown:
+            raise InputError(f"A {table.name} has no field {', '.join(sorted(unknown))}.")
+        contents = []
+        for field in table.fields:
+            value = values.get(field.name)
+            if value is not None:
+                content = self._field(field, value)
+                if content is not None:
+                    contents.append((field, content))
+        # Largest first, behind the 4 bytes of the vtable's offset: no gaps between them.
+        contents.sort(key=lambda item: -item[0].size)
+        length = 4 + sum(field.size for field, _ in contents)
+        wide = any(field.size == 8 for field, _ in contents)
+        start = self._pad(length, 8, 4) if wide else self._pad(length, 4)
+        offsets = [0] * (1 + max((field.slot for field, _ in contents), default=-1))
+        inline = bytearray()
+        for field, content in contents:
+            offset = 4 + len(inline)
+            offsets[field.slot] = offset
+            if isinstance(content, int):  # the place of what the field refers to
+                content = struct.pack("<I", start - offset - content)
+            inline += content
+        self._push(bytes(inline))
+        vtable = struct.pack(f"<HH{len(offsets)}H", 4 + 2 * len(offsets), length, *offsets)
+        # A new vtable stands right before the table.
+        known = self._vtables.get(vtable)
+        at = start + len(vtable) if known is None else known
+        self._push(struct.pack("<i", at - start))
+        if known is None:
+            self._push(vtable)
+            self._vtables[vtable] = at
+        return start
+
+    def _field(self, field: Field, value: Any) -> bytes | int | None:
+        """A value in its stored form, the place of what is referred to, or None for the default."""
+        if field.kind in ("scalar", "bool", "enum"):
+            if value == field.default:
+                return None
+            try:
+                return field.scalar.pack(
+                    field.names.index(value) if field.kind == "enum" else value
+                )
+            except (ValueError, struct.error) as error:
+                raise InputError(f"Field {field.name}: {value!r} is no {field.of}.") from error
+        if field.kind == "table":
+            return self.table(TABLES[field.of], value)
+        if field.kind == "union":
+            name, values = value
+            return self.table(TABLES[name], values)
+        if not len(value):
+            return None
+        if field.kind == "tables":
+            return self._tables([self.table(TABLES[field.of], item) for item in value])
+        if field.kind == "string":
+            return self._vector(value.encode() + b"\0", len(value.encode()), 4)
+        return self._scalars(field, value)
+
+    def _scalars(self, field: Field, values: Any) -> int:
+        if isinstance(values, bytes):  # tensor data among them
+            return self._vector(values, len(values), _ALIGNMENT)
+        try:
+            content = struct.pack(f"<{len(values)}{field.format}", *values)
+        except struct.error as error:
+            raise InputError(f"Field {field.name}: expected {field.of} values: {error}.") from error
+        return self._vector(content, len(values), max(4, field.scalar.size))
+
+    def _vector(self, content: bytes, length: int, alignment: int) -> int:
+        self._pad(len(content), alignment)
+        self._push(content)
+        self._push(struct.pack("<I", length))
+        return self._size
+
+    def _tables(self, places: Sequence[int]) -> int:
+        start = self._pad(4 * len(places), 4)
+        offsets = [start - 4 * index - place for index, place in enumerate(places)]
+        return self._vector(struct.pack(f"<{len(offsets)}I", *offsets), len(offsets), 4)
+
+    def _pad(self, length: int, alignment: int, remainder: int = 0) -> int:
+        """Pads so that something of a length starts at a place with a remainder; returns it."""
+        gap = (remainder - self._size - length) % alignment
+        self._push(bytes(gap))
+        return self._size + length
+
+    def _push(self, content: bytes) -> None:
+        self._parts.append(content)
+        self._size += len(content)

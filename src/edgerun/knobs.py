@@ -1,0 +1,95 @@
+"""Every environment variable that edgerun reads, with a sentence each. Nothing else in the package reads the environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgerun.errors import ConfigError
+
+ISA_NAMES = (
+    "generic",
+    "sse41",
+    "avx2",
+    "avxvnni",
+    "avx512vnni",
+    "amx",
+    "neon",
+    "dotprod",
+    "i8mm",
+)
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One environment variable: its name, its default as text, and what it does."""
+
+    name: str
+    default: str
+    help: str
+
+
+KNOBS = (
+    Knob("EDGERUN_ISA", "", "Use no kernel above this instruction set (" + ", ".join(ISA_NAMES) + ")."),
+    Knob("EDGERUN_THREADS", "", "Default of Session(threads=): how many CPU threads one run may use."),
+    Knob("EDGERUN_VERIFY", "0", "1 checks every step of every run against the numpy reference; slow."),
+    Knob("EDGERUN_CACHE_DIR", "", "Folder of cached programs and packs; default: XDG_CACHE_HOME/edgerun."),
+    Knob("EDGERUN_MAX_ARENA_MB", "2048", "A model whose activations need more memory is refused."),
+    Knob("EDGERUN_MAX_FOLD_MB", "64", "Constant folding never creates a constant larger than this."),
+)
+_DEFAULTS = {knob.name: knob.default for knob in KNOBS}
+
+
+def _text(name: str) -> str:
+    return os.environ.get(name, "").strip() or _DEFAULTS[name]
+
+
+def _positive(name: str) -> int:
+    text = _text(name)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise ConfigError(f"{name} must be a whole number of at least 1, got {text!r}.")
+    return value
+
+
+def isa() -> str:
+    """The cap on instruction sets, or "" for none."""
+    text = _text("EDGERUN_ISA").lower()
+    if text and text not in ISA_NAMES:
+        raise ConfigError(f"EDGERUN_ISA must be one of {', '.join(ISA_NAMES)}, got {text!r}.")
+    return text
+
+
+def threads() -> int | None:
+    """The default number of threads of a session, or None for what the machine allows."""
+    return _positive("EDGERUN_THREADS") if _text("EDGERUN_THREADS") else None
+
+
+def verify() -> bool:
+    """Whether each step is checked against the numpy reference."""
+    text = _text("EDGERUN_VERIFY")
+    if text not in ("0", "1"):
+        raise ConfigError(f"EDGERUN_VERIFY must be 0 or 1, got {text!r}.")
+    return text == "1"
+
+
+def cache_dir() -> Path:
+    """Where programs and packs are cached."""
+    text = _text("EDGERUN_CACHE_DIR")
+    if text:
+        return Path(text)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgerun"
+
+
+def max_arena_bytes() -> int:
+    """The largest arena a program may have."""
+    return _positive("EDGERUN_MAX_ARENA_MB") << 20
+
+
+def max_fold_bytes() -> int:
+    """The largest constant that folding may create."""
+    return _positive("EDGERUN_MAX_FOLD_MB") << 20
