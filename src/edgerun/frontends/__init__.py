@@ -1,0 +1,40 @@
+"""From files to graphs: one frontend per format, each a table of importers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgerun.errors import FormatError, ModelError
+from edgerun.frontends.tflite import load_tflite
+from edgerun.ir.graph import Graph
+from edgerun.ir.types import Shape
+
+TFLITE_MAGIC = b"TFL3"
+
+
+def read_source(source: str | Path | bytes) -> tuple[str, bytes]:
+    """The name for messages and the content. Models are read into memory: a mapped file could change
+    or shrink after it was checked. Raises ModelError when the file cannot be read."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "<bytes>", bytes(source)
+    path = Path(source)
+    try:
+        return str(path), path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: the model cannot be read: {error.strerror}.") from error
+
+
+def load_graph(source: str | Path | bytes, shapes: Mapping[str, Shape] | None = None) -> Graph:
+    """The graph of a model file, or of its bytes; the format is recognised by the content.
+
+    shapes: other shapes for inputs, by name. Raises FormatError, QuantizationError,
+    UnsupportedOperatorError (which lists all of them), ModelError, InputError for a wrong `shapes`.
+    """
+    path, data = read_source(source)
+    if data[4:8] == TFLITE_MAGIC:
+        return load_tflite(data, path, shapes or {})
+    raise FormatError(
+        f"{path}: not a model that edgerun knows: a .tflite file has 'TFL3' at byte 4, "
+        f"this one has {data[4:8]!r}."
+    )

@@ -1,0 +1,137 @@
+"""The base of all operators, and the arithmetic of design section 4.1 in numpy."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from edgerun.errors import ModelError, UnsupportedOperatorError
+from edgerun.ir.types import Array, Element, Quantization, TensorType
+
+OPERATORS: dict[str, type[Op]] = {}
+
+
+@dataclass(frozen=True)
+class Op:
+    """An operator: attributes, output types, value.
+
+    Subclasses are registered in OPERATORS by their name, which is the same on every floor of the house.
+    """
+
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not abstract:
+            OPERATORS[cls.__name__] = cls
+
+    @property
+    def name(self) -> str:
+        return type(self).__name__
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        """The types of the outputs; raises ModelError when the inputs do not fit the operator."""
+        raise NotImplementedError
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        """The outputs for `arrays`, whose types are `types` (an absent optional input is None in both)."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        parts = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name == "out" or value == field.default:
+                continue
+            if isinstance(value, bytes | np.ndarray):
+                value = f"<{len(value)}>"
+            parts.append(f"{field.name}={value}".replace(" ", ""))
+        return f"{self.name}({', '.join(parts)})"
+
+
+def expect(ok: bool, message: str) -> None:
+    """Raises ModelError with `message` unless `ok`: what the operator is given is inconsistent."""
+    if not ok:
+        raise ModelError(message)
+
+
+def supported(ok: bool, message: str) -> None:
+    """Raises UnsupportedOperatorError with `message` unless `ok`: sound, but edgerun does not have it."""
+    if not ok:
+        raise UnsupportedOperatorError(message)
+
+
+Clamp = tuple[float, float]
+NO_CLAMP: Clamp = (-math.inf, math.inf)
+
+
+def clamp_range(element: Element, clamp: Clamp) -> tuple[int, int]:
+    """The quantised range of a real range, within the limits of the dtype (rounded half away from zero,
+    as TFLite's CalculateActivationRangeQuantized does)."""
+    low, high = element.limits
+    q = quantization_of(element)
+
+    def quantize(real: float) -> int:
+        scaled = real / q.step
+        return q.zero + int(math.copysign(math.floor(abs(scaled) + 0.5), scaled))
+
+    if clamp[0] != -math.inf:
+        low = max(low, min(high, quantize(clamp[0])))
+    if clamp[1] != math.inf:
+        high = min(high, max(low, quantize(clamp[1])))
+    return low, high
+
+
+def quantization_of(kind: Element | TensorType) -> Quantization:
+    """Its quantisation; raises UnsupportedOperatorError when there is none."""
+    if kind.quantization is None:
+        raise UnsupportedOperatorError(f"A quantised tensor is needed, got {kind}.")
+    return kind.quantization
+
+
+def clamp_round(
+    p: npt.NDArray[np.float32], zero_point: int, low: int, high: int, dtype: np.dtype[np.generic]
+) -> Array:
+    """Clamps the float32 value p, rounds half to even, adds the zero point (contract 4.1.1)."""
+    p = np.minimum(np.maximum(p, np.float32(low - zero_point)), np.float32(high - zero_point))
+    return (np.rint(p).astype(np.int32) + zero_point).astype(dtype)
+
+
+def requantize(
+    acc: npt.NDArray[np.int32], multiplier: npt.NDArray[np.float32], element: Element, clamp: Clamp = NO_CLAMP
+) -> Array:
+    """int32 accumulators to quanta of `element`: one float32 product, clamp, round half to even."""
+    low, high = clamp_range(element, clamp)
+    return clamp_round(
+        acc.astype(np.float32) * multiplier, quantization_of(element).zero, low, high, element.dtype
+    )
+
+
+def output_multiplier(
+    a: Quantization, b: Quantization | None, out: Quantization
+) -> npt.NDArray[np.float32]:
+    """float32(double(s_a) * s_b / s_out), per entry of b's scales."""
+    scale = a.scale.astype(np.float64)
+    if b is not None:
+        scale = scale * b.scale.astype(np.float64)
+    multiplier = (scale / np.float64(out.step)).astype(np.float32)
+    expect(bool(np.isfinite(multiplier).all()), "The ratio of input and output scales overflows float32.")
+    return multiplier
+
+
+def centered(array: Array, kind: TensorType) -> npt.NDArray[np.int64]:
+    """q - zero_point as int64."""
+    q = quantization_of(kind)
+    zero: Array = q.zero_point.astype(np.int64)
+    if not q.per_tensor:
+        zero = zero.reshape([-1 if i == q.axis else 1 for i in range(array.ndim)])
+    return array.astype(np.int64) - zero  # type: ignore[no-any-return, operator]
+
+
+def wrap32(acc: Array) -> npt.NDArray[np.int32]:
+    """Exact integers modulo 2^32, as int32."""
+    return acc.astype(np.int64).astype(np.uint64).astype(np.uint32).view(np.int32)  # type: ignore[return-value]

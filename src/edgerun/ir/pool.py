@@ -1,0 +1,120 @@
+"""Pooling and means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgerun.ir.conv import Padding, Pair, window_size, windows
+from edgerun.ir.op import (
+    NO_CLAMP,
+    Clamp,
+    Op,
+    centered,
+    clamp_range,
+    clamp_round,
+    expect,
+    quantization_of,
+    supported,
+    wrap32,
+)
+from edgerun.ir.types import Array, Element, TensorType
+
+
+@dataclass(frozen=True)
+class _Pool2d(Op, abstract=True):
+    """Windows over NHWC; positions outside of the image do not count."""
+
+    out: Element
+    kernel: Pair
+    strides: Pair = (1, 1)
+    padding: Padding = (0, 0, 0, 0)
+    clamp: Clamp = NO_CLAMP
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        supported(len(x.shape) == 4 and x.is_8bit, f"{self.name} needs an 8-bit NHWC tensor, got {x}.")
+        expect(min(self.kernel) > 0 and min(self.strides) > 0, "Kernels and strides start at 1.")
+        top, left, bottom, right = self.padding
+        # A window that lay wholly in the padding would have no taps.
+        expect(
+            max(top, bottom) < self.kernel[0] and max(left, right) < self.kernel[1],
+            f"{self.name}: padding {self.padding} is not smaller than the kernel {self.kernel}.",
+        )
+        h = window_size(x.shape[1], self.kernel[0], self.strides[0], 1, top, bottom)
+        w = window_size(x.shape[2], self.kernel[1], self.strides[1], 1, left, right)
+        expect(h > 0 and w > 0, f"{self.name}: no window of {self.kernel} fits into {x}.")
+        shape = (x.shape[0], h, w, x.shape[3])
+        return (TensorType(shape, self.out.dtype, self.out.quantization),)
+
+    def _windows(self, values: Array, fill: float, kind: TensorType) -> Array:
+        top, left, bottom, right = self.padding
+        padded = np.pad(
+            values.astype(np.float64),
+            ((0, 0), (top, bottom), (left, right), (0, 0)),
+            constant_values=fill,
+        )
+        out = self.infer(kind)[0].shape
+        return windows(padded, self.kernel, self.strides, (1, 1), (out[1], out[2]))
+
+
+@dataclass(frozen=True)
+class MaxPool2d(_Pool2d):
+    """The largest value of each window; input and output have the same quantisation."""
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        expect(types[0].element == self.out, f"MaxPool2d cannot requantise {types[0]} to {self.out}.")
+        return super().infer(*types)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        best = self._windows(arrays[0], -np.inf, types[0]).max(axis=(3, 4))
+        low, high = clamp_range(self.out, self.clamp)
+        return (np.clip(best, low, high).astype(self.out.dtype),)
+
+
+@dataclass(frozen=True)
+class AveragePool2d(_Pool2d):
+    """The mean of each window: the exact sum of q - zero_point times float32(s_in / s_out / taps)."""
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        centred = centered(arrays[0], types[0])
+        total = self._windows(centred, 0, types[0]).sum(axis=(3, 4))
+        taps = self._windows(np.ones_like(centred), 0, types[0]).sum(axis=(3, 4))
+        ratio = quantization_of(types[0]).step / quantization_of(self.out).step
+        p = wrap32(total.astype(np.int64)).astype(np.float32) * (ratio / taps).astype(np.float32)
+        low, high = clamp_range(self.out, self.clamp)
+        return (clamp_round(p, quantization_of(self.out).zero, low, high, self.out.dtype),)
+
+
+@dataclass(frozen=True)
+class Mean(Op):
+    """The mean over `axes`, requantised like an average pool."""
+
+    out: Element
+    axes: tuple[int, ...]
+    keep_dims: bool = False
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        rank = len(x.shape)
+        supported(x.is_8bit, f"Mean needs an 8-bit tensor, got {x}.")
+        expect(
+            all(0 <= a < rank for a in self.axes) and len(set(self.axes)) == len(self.axes),
+            f"Mean: axes {self.axes} do not fit {x}.",
+        )
+        shape = tuple(
+            1 if i in self.axes else d for i, d in enumerate(x.shape) if self.keep_dims or i not in self.axes
+        )
+        return (TensorType(shape, self.out.dtype, self.out.quantization),)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        (result,) = self.infer(*types)
+        total = centered(arrays[0], types[0]).sum(axis=self.axes)
+        taps = types[0].size // max(result.size, 1)
+        ratio = quantization_of(types[0]).step / quantization_of(self.out).step
+        p = wrap32(total).astype(np.float32) * np.float32(ratio / taps)
+        low, high = self.out.limits
+        y = clamp_round(p, quantization_of(self.out).zero, low, high, self.out.dtype)
+        return (y.reshape(result.shape),)

@@ -1,0 +1,55 @@
+"""Between real numbers and quanta."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgerun.ir.elementwise import Reals, Unary
+from edgerun.ir.op import Op, clamp_round, quantization_of, supported
+from edgerun.ir.types import FLOAT32, Array, Element, TensorType
+
+
+@dataclass(frozen=True)
+class Quantize(Op):
+    """float32 -> integers: x / float32(scale), a true division, clamped, rounded half to even."""
+
+    out: Element
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        supported(x.dtype == FLOAT32, f"Quantize needs float32, got {x}.")
+        supported(quantization_of(self.out).per_tensor, f"Quantize to {self.out} must be per tensor.")
+        return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        q = quantization_of(self.out)
+        low, high = self.out.limits
+        with np.errstate(over="ignore", invalid="ignore"):
+            p = arrays[0].astype(np.float32) / q.scale[0]
+        p = np.where(np.isnan(p), np.float32(low - q.zero), p)  # as requantize.h says
+        return (clamp_round(p, q.zero, low, high, self.out.dtype),)
+
+
+@dataclass(frozen=True)
+class Requantize(Unary):
+    """8-bit integers of one quantisation to another: TFLite's QUANTIZE between integers."""
+
+    def function(self, x: Reals) -> Reals:
+        return x
+
+
+@dataclass(frozen=True)
+class Dequantize(Op):
+    """Integers -> float32: float32(q - zero_point) * float32(scale)."""
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        supported(quantization_of(x).per_tensor, f"Dequantize needs a per-tensor input, got {x}.")
+        return (TensorType(x.shape, FLOAT32),)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        q = quantization_of(types[0])
+        return ((arrays[0].astype(np.int32) - q.zero).astype(np.float32) * q.scale[0],)
