@@ -1,0 +1,44 @@
+// The element types that tensors have inside the engine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/check.h"
+
+namespace edgerun {
+
+enum class DType { kU8, kS8, kS16, kS32, kS64, kF32, kBool };
+
+inline int64_t size_of(DType dtype) {
+  switch (dtype) {
+    case DType::kU8:
+    case DType::kS8:
+    case DType::kBool:
+      return 1;
+    case DType::kS16:
+      return 2;
+    case DType::kS32:
+    case DType::kF32:
+      return 4;
+    case DType::kS64:
+      return 8;
+  }
+  return 0;
+}
+
+inline bool is_8bit(DType dtype) { return dtype == DType::kU8 || dtype == DType::kS8; }
+
+// numpy's names.
+inline DType dtype_from_name(const std::string& name) {
+  if (name == "uint8") return DType::kU8;
+  if (name == "int8") return DType::kS8;
+  if (name == "int16") return DType::kS16;
+  if (name == "int32") return DType::kS32;
+  if (name == "int64") return DType::kS64;
+  if (name == "float32") return DType::kF32;
+  if (name == "bool") return DType::kBool;
+  throw Error("the engine has no element type called '" + name + "'");
+}
+
+}  // namespace edgerun

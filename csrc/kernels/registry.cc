@@ -1,0 +1,34 @@
+#include "kernels/registry.h"
+
+#include "kernels/binary/binary.h"
+#include "kernels/copy_nd/copy_nd.h"
+#include "kernels/dwconv_s8/dwconv_s8.h"
+#include "kernels/gemm_s8/gemm_s8.h"
+#include "kernels/pool/pool.h"
+#include "kernels/quantize/quantize.h"
+#include "kernels/resize/resize.h"
+#include "kernels/row_sum/row_sum.h"
+#include "kernels/softmax/softmax.h"
+#include "kernels/table/table.h"
+
+namespace edgerun {
+
+std::vector<RegisteredKernel> registered_kernels() {
+  std::vector<RegisteredKernel> all;
+  const auto add = [&all](const char* folder, const auto& kernels) {
+    for (const auto* kernel : kernels) all.push_back({folder, kernel->info});
+  };
+  add("binary", binary_kernels());
+  add("copy_nd", copy_nd_kernels());
+  add("dwconv_s8", dwconv_s8_kernels());
+  add("gemm_s8", gemm_s8_kernels());
+  add("pool", pool_kernels());
+  add("quantize", quantize_kernels());
+  add("resize", resize_kernels());
+  add("row_sum", row_sum_kernels());
+  add("softmax", softmax_kernels());
+  add("table", table_kernels());
+  return all;
+}
+
+}  // namespace edgerun

@@ -1,0 +1,27 @@
+#include "kernels/softmax/softmax.h"
+
+#if EDGERUN_X86
+#include "kernels/vec/x86.h"
+
+EDGERUN_TARGET_REGION("avx2")
+namespace edgerun {
+namespace {
+
+#include "kernels/vec/scalar.inl"
+
+#include "kernels/vec/avx2.inl"
+
+#include "kernels/vec/requantize.inl"
+
+#include "kernels/softmax/softmax.inl"
+
+}  // namespace
+}  // namespace edgerun
+EDGERUN_TARGET_REGION_END
+
+namespace edgerun {
+
+const SoftmaxKernel softmax_avx2 = {{"avx2", Isa::kAvx2}, softmax<Avx2Vec>};
+
+}  // namespace edgerun
+#endif

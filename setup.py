@@ -1,0 +1,90 @@
+"""The two extension modules. No instruction-set flag anywhere: csrc/base/target_region.h says why."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from Cython.Build import cythonize
+from pybind11.setup_helpers import Pybind11Extension
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+ROOT = Path(__file__).parent
+SANITIZE = os.environ.get("EDGERUN_SANITIZE", "")
+STRICT = os.environ.get("EDGERUN_STRICT") == "1"
+
+COMPILE = ["-std=c++17", "-O2", "-g0", "-ffp-contract=off", "-fvisibility=hidden", "-Wall", "-Wextra"]
+LINK = ["-pthread"]
+if STRICT:
+    COMPILE.append("-Werror")
+if SANITIZE:
+    COMPILE += [f"-fsanitize={SANITIZE}", "-fno-omit-frame-pointer", "-g1"]
+    LINK.append(f"-fsanitize={SANITIZE}")
+elif sys.platform == "linux":
+    LINK.append("-s")
+
+
+def sources(*folders: str) -> list[str]:
+    """The C++ files of the engine's floors; tests are programs of their own."""
+    found = [p for folder in folders for p in (ROOT / "csrc" / folder).rglob("*.cc")]
+    return sorted(str(p.relative_to(ROOT)) for p in found)
+
+
+class ParallelBuild(build_ext):
+    """Compiles the files of an extension at the same time, and only those that changed."""
+
+    def build_extensions(self) -> None:
+        compiler = self.compiler
+        # Cython's output is C++ too, and older setuptools pass it to the C compiler.
+        jobs = int(os.environ.get("MAX_JOBS", os.cpu_count() or 1))
+        headers = [*(ROOT / "csrc").rglob("*.h"), *(ROOT / "csrc").rglob("*.in[cl]")]
+        newest_header = max(p.stat().st_mtime for p in [*headers, Path(__file__)])
+
+        def compile_parallel(  # the signature of distutils' CCompiler.compile
+            files, output_dir=None, macros=None, include_dirs=None, debug=0,
+            extra_preargs=None, extra_postargs=None, depends=None,
+        ):  # fmt: skip
+            macros, objects, extra, pp_opts, build = compiler._setup_compile(
+                output_dir, macros, include_dirs, files, depends, extra_postargs
+            )
+            flags = compiler._get_cc_args(pp_opts, debug, extra_preargs)
+
+            def compile_one(obj: str) -> None:
+                source, extension = build[obj]
+                target = Path(obj)
+                newest = max(newest_header, Path(source).stat().st_mtime)
+                if not target.exists() or target.stat().st_mtime < newest:
+                    compiler._compile(obj, source, extension, flags, extra, pp_opts)
+
+            with ThreadPoolExecutor(jobs) as pool:
+                list(pool.map(compile_one, [o for o in objects if o in build]))
+            return objects
+
+        compiler.compile = compile_parallel
+        super().build_extensions()
+
+
+COMMON = {"include_dirs": ["csrc"], "extra_compile_args": COMPILE, "extra_link_args": LINK, "language": "c++"}
+# Kernels of another machine compile to nothing; `letterbox` belongs to _vision alone.
+ENGINE = [
+    p
+    for p in sources("base", "executor", "ops", "kernels", "bindings")
+    if "letterbox" not in p and not p.endswith("vision.cc")
+]
+engine = Pybind11Extension("edgerun._engine", ENGINE, **COMMON)
+vision = cythonize(
+    [
+        Extension(
+            "edgerun._vision",
+            ["csrc/bindings/vision.pyx", *sources("kernels/letterbox")],
+            **COMMON,
+        )
+    ],
+    build_dir=f"build/cython-{sysconfig.get_platform()}",
+    compiler_directives={"language_level": 3},
+)
+setup(ext_modules=[engine, *vision], cmdclass={"build_ext": ParallelBuild})

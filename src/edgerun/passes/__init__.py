@@ -1,0 +1,48 @@
+"""Rewriting the graph: the list of passes is data, and every one keeps the bits of the integer graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edgerun.errors import ModelError
+from edgerun.ir.graph import Graph
+from edgerun.passes.eliminate import eliminate
+from edgerun.passes.fold_constants import fold_constants
+from edgerun.passes.fuse_activation import fuse_activation
+from edgerun.passes.fuse_pad import fuse_pad
+from edgerun.passes.fuse_tables import fuse_tables
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A named function that changes a graph in place."""
+
+    name: str
+    run: Callable[[Graph], None]
+
+
+PIPELINE: Sequence[Pass] = (
+    Pass("fold_constants", fold_constants),
+    Pass("eliminate", eliminate),
+    Pass("fuse_pad", fuse_pad),
+    Pass("fuse_activation", fuse_activation),
+    Pass("fuse_tables", fuse_tables),
+)
+
+# For debuggers and preserve_all_tensors: every value of the file exists and has its own meaning.
+UNFUSED: Sequence[Pass] = ()
+
+
+def run_passes(graph: Graph, pipeline: Sequence[Pass] = PIPELINE) -> Graph:
+    """Runs a pipeline over the graph, in place; after each pass the graph is checked.
+
+    Raises ModelError that names the pass whose result does not hold together.
+    """
+    for step in pipeline:
+        step.run(graph)
+        try:
+            graph.check()
+        except ModelError as error:
+            raise ModelError(f"After pass {step.name}: {error}") from error
+    return graph
