@@ -1,10 +1,9 @@
 // Elementary functions with the same bits on every machine, and the tables made of them.
 //
-// All are polynomials or sums of a fixed order in double after a range reduction, made of +, -, *,
-// / and bit patterns alone: no call to libm, whose answers differ between systems. Relative error
-// below 1e-13, with infinities and NaN as in C. They assume round-to-nearest and no contraction
-// into FMA
-// (-ffp-contract=off). They are for tables and box coordinates, not for inner loops.
+// All are polynomials or sums of a fixed order in double after a range reduction, made of the four
+// operations and bit patterns alone: no call to libm, whose answers differ between systems.
+// Relative error below 1e-13, with infinities and NaN as in C. They assume round-to-nearest and no
+// contraction into FMA. They are for tables and box coordinates, not for inner loops.
 #pragma once
 
 #include <cstdint>

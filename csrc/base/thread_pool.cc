@@ -44,7 +44,7 @@ struct ThreadPool::State {
   std::condition_variable wake;
   std::vector<Job*> jobs;             // guarded by mutex: those that still take lanes
   std::atomic<uint64_t> offered{0};   // counts jobs, so that spinning workers see a new one
-  int workers = 0;                    // guarded by mutex
+  std::atomic<int> workers{0};        // written under mutex
   int sleeping = 0;                   // guarded by mutex
 };
 
@@ -62,7 +62,7 @@ void ThreadPool::before_fork() { instance().state_.load()->mutex.lock(); }
 void ThreadPool::after_fork_parent() { instance().state_.load()->mutex.unlock(); }
 void ThreadPool::after_fork_child() { instance().state_.store(new State); }
 
-void ThreadPool::work(State* /*state*/, Job* job, int lane) noexcept {
+void ThreadPool::work(Job* job, int lane) noexcept {
   for (;;) {
     const int64_t begin = job->next.fetch_add(job->chunk, std::memory_order_relaxed);
     if (begin >= job->tiles) return;
@@ -97,7 +97,7 @@ void ThreadPool::worker_main(State* state) noexcept {
       }
     }
     if (job == nullptr) continue;
-    work(state, job, lane);
+    work(job, lane);
     job->active.fetch_sub(1, std::memory_order_release);  // the job may be gone from here on
   }
 }
@@ -105,13 +105,13 @@ void ThreadPool::worker_main(State* state) noexcept {
 void ThreadPool::ensure_workers(int count) noexcept {
   State* state = state_.load(std::memory_order_relaxed);
   const std::lock_guard<std::mutex> lock(state->mutex);
-  while (state->workers < std::min(count, kMaxWorkers)) {
+  while (state->workers.load(std::memory_order_relaxed) < std::min(count, kMaxWorkers)) {
     try {
       std::thread(worker_main, state).detach();
     } catch (...) {
       return;  // the system has no more threads: the lanes there are do the work
     }
-    ++state->workers;
+    state->workers.fetch_add(1, std::memory_order_relaxed);
   }
 }
 
@@ -122,7 +122,7 @@ void ThreadPool::run(int lanes, int64_t tiles, Function function, const void* ar
     return;
   }
   State* state = state_.load(std::memory_order_relaxed);
-  if (state->workers < lanes - 1) ensure_workers(lanes - 1);
+  if (state->workers.load(std::memory_order_relaxed) < lanes - 1) ensure_workers(lanes - 1);
   Job job;
   job.function = function;
   job.argument = argument;
@@ -137,7 +137,7 @@ void ThreadPool::run(int lanes, int64_t tiles, Function function, const void* ar
     sleepers = state->sleeping > 0;
   }
   if (sleepers) state->wake.notify_all();
-  work(state, &job, 0);
+  work(&job, 0);
   {
     const std::lock_guard<std::mutex> lock(state->mutex);
     const auto found = std::find(state->jobs.begin(), state->jobs.end(), &job);

@@ -26,7 +26,7 @@ class ThreadPool {
 
   ThreadPool();
   void ensure_workers(int count) noexcept;
-  static void work(State* state, Job* job, int lane) noexcept;
+  static void work(Job* job, int lane) noexcept;
   static void worker_main(State* state) noexcept;
   static void before_fork();
   static void after_fork_parent();

@@ -4,6 +4,7 @@
 #include <pybind11/stl.h>
 
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -102,7 +103,7 @@ struct Port {
   size_t bytes;
 
   std::string describe() const {
-    return py::str(dtype).cast<std::string>() + " of shape " + py::str(py::cast(shape)).cast<std::string>();
+    return py::str(dtype).cast<std::string>() + " of shape " + py::str(py::tuple(py::cast(shape))).cast<std::string>();
   }
 };
 
@@ -117,18 +118,19 @@ bool same_shape(const py::array& array, const Port& port) {
 }
 
 py::array checked_array(const py::handle& object, const Port& port, const char* role) {
-  const std::string name = std::string(role) + " '" + text(port.name) + "'";
+  // Only a refusal needs it, and a run allocates nothing.
+  const auto name = [&] { return std::string(role) + " '" + text(port.name) + "'"; };
   if (!py::isinstance<py::array>(object)) {
-    throw InputError(name + " must be a numpy array (" + port.describe() + "), got " +
+    throw InputError(name() + " must be a numpy array (" + port.describe() + "), got " +
                      text(py::type::of(object).attr("__name__")) + ".");
   }
   auto array = py::reinterpret_borrow<py::array>(object);
   const py::dtype dtype = array.dtype();
   if (!dtype.is(port.dtype) && !dtype.equal(port.dtype)) {
-    throw InputError(name + " must be " + port.describe() + ", got dtype " + text(dtype) + ".");
+    throw InputError(name() + " must be " + port.describe() + ", got dtype " + text(dtype) + ".");
   }
   if (!same_shape(array, port)) {
-    throw InputError(name + " must be " + port.describe() + ", got shape " + text(array.attr("shape")) + ".");
+    throw InputError(name() + " must be " + port.describe() + ", got shape " + text(array.attr("shape")) + ".");
   }
   return array;
 }
@@ -234,8 +236,12 @@ class PyRunner {
   }
 
   const py::array& own_input(size_t i) {
-    if (!own_inputs_[i]) own_inputs_[i] = py::array(inputs_[i].dtype, inputs_[i].shape);
-    return own_inputs_[i];
+    std::optional<py::array>& own = own_inputs_[i];
+    if (!own) {
+      own.emplace(inputs_[i].dtype, inputs_[i].shape);
+      if (inputs_[i].bytes > 0) std::memset(own->mutable_data(), 0, inputs_[i].bytes);
+    }
+    return *own;
   }
 
   void bind_input(Call& call, size_t i, const py::handle& object) {
@@ -325,7 +331,7 @@ class PyRunner {
 
   Runner runner_;
   std::vector<Port> inputs_, outputs_;
-  std::vector<py::array> own_inputs_;
+  std::vector<std::optional<py::array>> own_inputs_;
   py::object host_;
 };
 

@@ -4,10 +4,9 @@
 // outputs  8-bit, of the broadcast shape
 // text     kind                               "add" | "sub" | "mul"
 // integers a_zero_point, b_zero_point         as stored
-// reals    a_multiplier                       add, sub: a's scale / the output's; mul: the
-// product's scale /
-//                                             the output's
-//          b_multiplier                       add, sub only
+// reals    a_multiplier                       add, sub: a's scale / the output's scale;
+//                                             mul: the product of both scales / the output's
+//          b_multiplier                       add, sub only: b's scale / the output's scale
 // integers out_zero_point, out_min, out_max   as stored
 #include "kernels/binary/binary.h"
 #include "ops/common.h"

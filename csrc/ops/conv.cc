@@ -201,8 +201,15 @@ class Conv : public Op {
 
 std::vector<Candidate> candidates(const StepSpec& spec, Isa cap) {
   check_operands(spec, 1, 1);
+  const TensorRef& x = spec.inputs[0];
+  const TensorRef& y = spec.outputs[0];
+  const auto& window = spec.attributes.integers("kernel", 2, 1, 1 << 16);
   std::vector<Candidate> found;
   for (const GemmS8Kernel* kernel : allowed_kernels(gemm_s8_kernels(), cap)) {
+    if (kernel->pays != nullptr &&
+        !kernel->pays(y.rows(), y.channels(), x.channels() * window[0] * window[1])) {
+      continue;
+    }
     found.push_back({kernel->info.name, std::string("gemm_s8/") + kernel->info.name,
                      storage_name(kernel->a_signedness)});
   }

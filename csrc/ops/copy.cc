@@ -1,17 +1,18 @@
 // copy: a box of up to 8 dimensions from one tensor into another. Concat, pad, slice, split,
 // transpose, space/depth, tile and reverse are all this.
 //
-// The element at indices i_0 .. i_(D-1) of the box is, in each tensor, at
-//   row     = start_row     + sum_d i_d * row_steps[d]        (the tensor's rows, all but its last
-//   dimension) channel = start_channel + sum_d i_d * channel_steps[d]
+// A tensor's rows are all its dimensions but the last one, its channels. In each tensor, the
+// element at indices i_0 .. i_(D-1) of the box is at
+//
+//   row     = start_row     + sum_d i_d * row_steps[d]
+//   channel = start_channel + sum_d i_d * channel_steps[d]
 //
 // inputs   any element type
 // outputs  an element type of the same size
 // integers shape[D]
 //          input_row_steps[D], input_channel_steps[D], input_start [row, channel]
 //          output_row_steps[D], output_channel_steps[D], output_start [row, channel]
-//          fill   optional: the whole output is set to this element first (the low bits of the
-//          number)
+//          fill   optional: the whole output is first set to this element (the number's low bits)
 #include <cstdlib>
 #include <cstring>
 
@@ -37,15 +38,18 @@ struct Side {
   std::vector<int64_t> steps;  // bytes per dimension
 };
 
-// The lowest and highest of start + sum_d i_d * steps[d] must be an index below `count`.
-void check_extremes(const char* what, int64_t start, const std::vector<int64_t>& shape,
+// Every start + sum_d i_d * steps[d] must be an index below `count`. No single dimension may span
+// more than that, so nothing overflows.
+void check_extremes(const std::string& what, int64_t start, const std::vector<int64_t>& shape,
                     const std::vector<int64_t>& steps, int64_t count) {
-  __int128 low = start, high = start;
-  for (size_t d = 0; d < shape.size(); ++d) {
-    const __int128 extent = static_cast<__int128>(shape[d] - 1) * steps[d];
-    (extent < 0 ? low : high) += extent;
+  int64_t low = start, high = start;
+  bool inside = start < count;
+  for (size_t d = 0; d < shape.size() && inside; ++d) {
+    if (shape[d] == 1) continue;
+    inside = std::abs(steps[d]) <= (count - 1) / (shape[d] - 1);
+    if (inside) (steps[d] < 0 ? low : high) += (shape[d] - 1) * steps[d];
   }
-  check(low >= 0 && high < count, std::string("copy: the box leaves the ") + what);
+  check(inside && low >= 0 && high < count, "copy: the box leaves the " + what);
 }
 
 Side read_side(const StepSpec& spec, const std::string& name, const TensorRef& tensor,
@@ -55,8 +59,8 @@ Side read_side(const StepSpec& spec, const std::string& name, const TensorRef& t
   const auto& channel_steps =
       spec.attributes.integers(name + "_channel_steps", shape.size(), -kMaxStep, kMaxStep);
   const auto& start = spec.attributes.integers(name + "_start", 2, 0, kMaxStep);
-  check_extremes((name + "'s rows").c_str(), start[0], shape, row_steps, tensor.rows());
-  check_extremes((name + "'s channels").c_str(), start[1], shape, channel_steps, tensor.channels());
+  check_extremes(name + "'s rows", start[0], shape, row_steps, tensor.rows());
+  check_extremes(name + "'s channels", start[1], shape, channel_steps, tensor.channels());
   const int64_t size = size_of(tensor.dtype);
   const int64_t row_stride = tensor.rows() > 1 ? tensor.row_stride : 0;
   Side side;

@@ -1,25 +1,24 @@
 // detection_postprocess: boxes from an SSD head, TFLite's custom operator
 // TFLite_Detection_PostProcess.
 //
-// inputs   boxes [1, N, 4 or more]: y, x, h, w relative to the anchors; scores [1, N, C]: 8-bit or
-// float32,
-//          C = num_classes, or num_classes + 1 when the first one is the background
-// outputs  float32: boxes [1, M, 4] (ymin, xmin, ymax, xmax), classes [1, M], scores [1, M], count
-// [1];
-//          M >= max_detections, and >= max_detections * max_classes_per_detection without regular
-//          NMS; what is not found is 0
-// blob     anchors   float32 [N][4]: y, x, h, w of the centre form
-// reals    box_scale, score_scale                  of 8-bit inputs; read but unused for float32
+// inputs   boxes [1, N, 4 or more]: y, x, h, w relative to the anchors; 8-bit or float32
+//          scores [1, N, C]: 8-bit or float32; C = num_classes, or num_classes + 1 when the first
+//          one is the background
+// outputs  float32: boxes [1, M, 4] (ymin, xmin, ymax, xmax), classes [1, M], scores [1, M],
+//          count [1]; M >= max_detections, without regular NMS even times
+//          max_classes_per_detection; what is not found is 0
+// blob     anchors                                 float32 [N][4]: y, x, h, w, centre form
+// reals    box_scale, score_scale                  of 8-bit inputs; unused for float32
 //          y_scale, x_scale, h_scale, w_scale
 //          nms_score_threshold, nms_iou_threshold
-// integers box_zero_point, score_zero_point        as stored
-//          max_detections, max_classes_per_detection, detections_per_class, num_classes,
-//          use_regular_nms
+// integers box_zero_point, score_zero_point        as stored; unused for float32
+//          max_detections, max_classes_per_detection, detections_per_class, num_classes
+//          use_regular_nms                         0 or 1
 //
 // Fast NMS runs once over all boxes by their best class and then lists each kept box's
 // max_classes_per_detection best classes; regular NMS runs for each class and keeps the best
-// max_detections of all. Boxes and classes of equal score come in the order of their index. A box
-// of NaN score is never kept.
+// max_detections of all. Boxes and classes of equal score come in the order of their index. NaN
+// scores are never the best and never reach a threshold.
 #include <cstring>
 
 #include "base/table.h"

@@ -3,9 +3,12 @@
 // inputs   8-bit [N, H, W, C]
 // outputs  8-bit [N, OH, OW, C]; every window must hold at least one pixel of the image
 // text     kind                               "max" | "average"
-// integers kernel, strides [h, w], padding [top, left]; bottom and right follow from the output's
-// shape max:     same element type in and out integers out_min, out_max                   clamp the
-// stored value average: reals    multiplier                         input scale / output scale
+// integers kernel, strides [h, w], padding [top, left]
+//                                             bottom and right follow from the output's shape
+// max:     input and output have one element type
+// integers out_min, out_max                   clamp the stored value
+// average:
+// reals    multiplier                         input scale / output scale
 // integers zero_point                         the input's, as stored
 //          out_zero_point, out_min, out_max   as stored
 #include "kernels/pool/pool.h"

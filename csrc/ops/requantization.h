@@ -12,8 +12,7 @@ inline OutputRange read_output_range(const StepSpec& spec, const TensorRef& out)
   const int64_t low = out.dtype == DType::kU8 ? 0 : -128, high = low + 255;
   const int64_t out_min = spec.attributes.integer("out_min", low, high);
   const int64_t out_max = spec.attributes.integer("out_max", out_min, high);
-  // Beyond +-2^20 the rounding by a magic constant would not be exact; no model has such a zero point.
-  const int64_t zero_point = spec.attributes.integer("out_zero_point", -(1 << 20), 1 << 20);
+  const int64_t zero_point = spec.attributes.integer("out_zero_point", low, high);
   return {static_cast<float>(out_min - zero_point), static_cast<float>(out_max - zero_point),
           static_cast<int32_t>(zero_point)};
 }

@@ -7,19 +7,16 @@
 //
 // Per axis, with scale = in / out, or (in - 1) / (out - 1) when corners are aligned and out > 1:
 //
-// bilinear       position = o * scale, or (o + 0.5) * scale - 0.5 with half-pixel centres, in
-// double and
-//                clamped to [0, in - 1]; left = floor(position); the weight of left + 1 is
-//                floor((position - left) * 2048 + 0.5). This is TFLite's uint8 and float operator.
-// bilinear_q10   position in 1/1024 from a scale that is itself rounded to 1/1024, as TFLite's int8
-// operator
-//                has it: s = (1024 * in + out / 2) / out, or (1024 * (in - 1) + (out - 1) / 2) /
-//                (out - 1); position = o * s, or o * s + s / 2 - 512 with half-pixel centres;
-//                clamped as above. On a wide output this drifts from the exact position by up to
-//                out / 2048 pixels.
-// nearest        floor of o * scale, or of (o + 0.5) * scale; rounded half away from zero instead
-// when corners
-//                are aligned; in float32; clamped to in - 1.
+// bilinear       In double: position = o * scale, or (o + 0.5) * scale - 0.5 with half-pixel
+//                centres, rounded half up to 1/2048 and clamped to [0, in - 1]. The pixels at
+//                floor(position) and after it are blended by what is left of the position. This
+//                is TFLite's operator on uint8, and XNNPACK's on both types.
+// bilinear_q10   The same from a position in 1/1024 whose scale is itself rounded to 1/1024, as in
+//                TFLite's reference operator on int8: s = (1024 * in + out / 2) / out, or
+//                (1024 * (in - 1) + (out - 1) / 2) / (out - 1), in integers; position = o * s, or
+//                o * s + s / 2 - 512. It drifts from the exact position by up to out / 2048 pixels.
+// nearest        In float32: the floor of o * scale, or of (o + 0.5) * scale; rounded half away
+//                from zero instead when corners are aligned; clamped to [0, in - 1].
 #include <cstring>
 
 #include "kernels/resize/resize.h"

@@ -2,9 +2,10 @@
 //
 // inputs   8-bit
 // outputs  8-bit, same shape
-// blob     table                              int32[256] of base/table.h: not negative, table[0] >
-// 0 reals    out_inverse_scale                  1 / the output's scale integers out_zero_point,
-// out_min, out_max   as stored
+// blob     table                              int32[256] of base/table.h: not negative, and
+//                                             positive at 0
+// reals    out_inverse_scale                  1 / the output's scale
+// integers out_zero_point, out_min, out_max   as stored
 #include "kernels/softmax/softmax.h"
 #include "ops/common.h"
 

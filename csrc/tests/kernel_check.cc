@@ -1,13 +1,14 @@
-// Every kernel of gemm_s8, dwconv_s8 and row_sum that this machine can run against the generic one, bit for
-// bit; with --bench their speed on typical layers, on one core.
+// Every kernel of gemm_s8, dwconv_s8 and row_sum that this machine can run against the generic one,
+// bit for bit; with --bench their speed on typical layers, on one core.
 //
-//   g++ -std=c++17 -O2 -ffp-contract=off -Icsrc -o kernel_check csrc/tests/kernel_check.cc csrc/base/isa.cc
+//   g++ -std=c++17 -O2 -ffp-contract=off -Icsrc -o kernel_check csrc/tests/kernel_check.cc
+//   csrc/base/isa.cc
 //       csrc/kernels/gemm_s8/*.cc csrc/kernels/dwconv_s8/*.cc csrc/kernels/row_sum/*.cc
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
@@ -84,9 +85,10 @@ class DwconvCheck {
     for (size_t c = 0; c < padded; ++c) {
       const auto any = static_cast<int32_t>(random.next() >> 32);
       bias.as<int32_t>()[c] = wrap ? any : any >> 16;
-      multiplier.as<float>()[c] = random.below(8) == 0
-                                      ? 0.5f
-                                      : static_cast<float>(1 + random.below(1000)) / (2e5f * static_cast<float>(taps));
+      multiplier.as<float>()[c] =
+          random.below(8) == 0
+              ? 0.5f
+              : static_cast<float>(1 + random.below(1000)) / (2e5f * static_cast<float>(taps));
     }
     const size_t out_bytes = static_cast<size_t>(s.count - 1) * static_cast<size_t>(out_stride) +
                              static_cast<size_t>(s.channels);
@@ -108,7 +110,7 @@ class DwconvCheck {
     args.count = s.count;
     args.bias = bias.as<int32_t>();
     args.multiplier = multiplier.as<float>();
-    args.range = random_range(random, is_signed);
+    args.range = random_range(random, random.below(2) != 0);
     args.out_stride = out_stride;
 
     // All channels, or some of the blocks.
@@ -129,10 +131,12 @@ class DwconvCheck {
     for (size_t i = 0; i < out_bytes; ++i) {
       if (out.as()[i] == expected[i]) continue;
       if (++wrong_ <= 5) {
-        std::printf("%s: kernel %d x %d, stride %d, dilation %d, %d channels: channel %d of pixel %d of %d is %d, not %d\n",
-                    kernel_.info.name, s.kernel_h, s.kernel_w, s.stride, s.dilation, s.channels,
-                    static_cast<int>(i) % out_stride, static_cast<int>(i) / out_stride, s.count, out.as()[i],
-                    expected[i]);
+        std::printf(
+            "%s: kernel %d x %d, stride %d, dilation %d, %d channels: channel %d of pixel %d of %d "
+            "is %d, not %d\n",
+            kernel_.info.name, s.kernel_h, s.kernel_w, s.stride, s.dilation, s.channels,
+            static_cast<int>(i) % out_stride, static_cast<int>(i) / out_stride, s.count,
+            out.as()[i], expected[i]);
       }
       break;
     }
@@ -140,13 +144,15 @@ class DwconvCheck {
 
   void sizes() {
     Random random(1);
-    const int kernels[][2] = {{3, 3}, {1, 1}, {1, 3}, {3, 1}, {2, 2}, {4, 4}, {5, 5}, {7, 7}, {3, 5}, {2, 5}, {1, 9}};
+    const int kernels[][2] = {{3, 3}, {1, 1}, {1, 3}, {3, 1}, {2, 2}, {4, 4},
+                              {5, 5}, {7, 7}, {3, 5}, {2, 5}, {1, 9}};
     for (int channels = 1; channels <= 2 * kernel_.channel_block + 3; ++channels) {
       for (int count = 1; count <= 11; ++count) {  // 3x3 by all strides
         for (int stride = 1; stride <= 3; ++stride) problem({3, 3, stride, 1, channels, count});
       }
       for (const auto& kernel : kernels) {
-        problem({kernel[0], kernel[1], 1 + random.below(3), 1 + random.below(3), channels, 1 + random.below(9)});
+        problem({kernel[0], kernel[1], 1 + random.below(3), 1 + random.below(3), channels,
+                 1 + random.below(9)});
       }
     }
     problem({3, 3, 1, 1, 960, 7});
@@ -162,6 +168,48 @@ class DwconvCheck {
   const DwconvS8Kernel& kernel_;
   int problems_ = 0, wrong_ = 0;
 };
+
+// GemmCheck stores results as it reads `a`; here they are stored as signed bytes whatever `a` is.
+bool check_signed_results(const GemmS8Kernel& kernel) {
+  Random random(1);
+  int wrong = 0;
+  constexpr int kProblems = 300;
+  for (int problem = 0; problem < kProblems; ++problem) {
+    const int m = 1 + random.below(2 * kernel.m_tile), n = 1 + random.below(2 * kernel.n_block);
+    const int k = 1 + random.below(40), depth = round_up(k, kernel.k_unit);
+    const auto padded = static_cast<size_t>(round_up(n, kernel.n_block));
+    const Guarded a(static_cast<size_t>(m * depth), 1, true);
+    for (int i = 0; i < m * depth; ++i) a.as()[i] = random_byte(random, false);
+    std::vector<int8_t> w(static_cast<size_t>(n * k));
+    for (int8_t& x : w) x = static_cast<int8_t>(random.below(256) - 128);
+    const std::vector<int32_t> bias(padded, random.below(20000) - 10000);
+    const std::vector<float> multiplier(padded, 0.003f);
+    const Guarded packed(kernel.packed_bytes(n, k), 64, true);
+    kernel.pack(w.data(), n, k, packed.as());
+    std::vector<uint8_t> expected(static_cast<size_t>(m * n)), got(expected.size());
+    GemmS8Args args;
+    args.a = a.as();
+    args.a_stride = depth;
+    args.a_signed = kernel.a_signedness == Signedness::kSigned;
+    args.m = m;
+    args.n = args.n_end = n;
+    args.k = k;
+    args.packed = w.data();
+    args.bias = bias.data();
+    args.multiplier = multiplier.data();
+    args.range = random_range(random, true);
+    args.out = expected.data();
+    args.out_stride = n;
+    gemm_s8_generic.run(args);
+    args.packed = packed.as();
+    args.out = got.data();
+    kernel.run(args);
+    if (got != expected) ++wrong;
+  }
+  std::printf("gemm_s8 %s: %d problems with signed results, %d differ\n", kernel.info.name,
+              kProblems, wrong);
+  return wrong == 0;
+}
 
 bool check_row_sum(const RowSumKernel& kernel) {
   Random random(1);
@@ -198,6 +246,7 @@ bool check() {
     GemmCheck check(*kernel);
     if (kernel->enter != nullptr) kernel->enter();
     check.sizes(std::max(kernel->k_unit, 16));
+    right &= check_signed_results(*kernel);
     if (kernel->leave != nullptr) kernel->leave();
     right &= check.report((std::string("gemm_s8 ") + kernel->info.name).c_str());
   }
@@ -213,20 +262,21 @@ bool check() {
   return right;
 }
 
-// Median of the billions of operations per second of five rounds, each of at least 4 ms.
+// Median of the billions of operations per second of seven rounds, each of at least 4 ms. The clock
+// is the process's own time, for others may be running.
 template <class Run>
 double speed(double operations, const Run& run) {
-  using Clock = std::chrono::steady_clock;
   const auto seconds = [&](int times) {
-    const auto start = Clock::now();
+    const std::clock_t start = std::clock();
     for (int i = 0; i < times; ++i) run();
-    return std::chrono::duration<double>(Clock::now() - start).count();
+    return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   };
-  const int times = std::max(1, static_cast<int>(4e-3 / std::max(seconds(1), 1e-7)));
-  double rounds[5];
+  int times = 1;
+  while (seconds(times) < 4e-3) times *= 2;
+  double rounds[7];
   for (double& round : rounds) round = operations * times / seconds(times) * 1e-9;
-  std::sort(rounds, rounds + 5);
-  return rounds[2];
+  std::sort(rounds, rounds + 7);
+  return rounds[3];
 }
 
 // Zeroed memory aligned to 64 bytes, with some to spare.
@@ -240,9 +290,11 @@ struct Buffer {
 };
 
 void bench_gemm(const GemmS8Kernel& kernel) {
-  const int layers[][3] = {{3136, 64, 64}, {196, 64, 384}, {49, 160, 960}, {12544, 32, 28}, {1, 1001, 1280}};
+  const int layers[][3] = {
+      {3136, 64, 64}, {196, 64, 384}, {49, 160, 960}, {12544, 32, 28}, {1, 1001, 1280}};
   for (const auto& [m, n, k] : layers) {
-    Buffer a(static_cast<size_t>(m) * static_cast<size_t>(k)), out(static_cast<size_t>(m) * static_cast<size_t>(n));
+    Buffer a(static_cast<size_t>(m) * static_cast<size_t>(k)),
+        out(static_cast<size_t>(m) * static_cast<size_t>(n));
     Buffer packed(kernel.packed_bytes(n, k));
     std::fill(packed.memory.begin(), packed.memory.end(), uint8_t{0});
     const std::vector<int8_t> w(static_cast<size_t>(n) * static_cast<size_t>(k), 3);
@@ -264,7 +316,8 @@ void bench_gemm(const GemmS8Kernel& kernel) {
     if (kernel.enter != nullptr) kernel.enter();
     const double rate = speed(1.0 * m * n * k, [&] { kernel.run(args); });
     if (kernel.leave != nullptr) kernel.leave();
-    std::printf("gemm_s8   %-10s  m %5d  n %4d  k %4d         %6.1f GMAC/s\n", kernel.info.name, m, n, k, rate);
+    std::printf("gemm_s8   %-10s  m %5d  n %4d  k %4d         %6.1f GMAC/s\n", kernel.info.name, m,
+                n, k, rate);
   }
 }
 
@@ -272,8 +325,9 @@ void bench_dwconv(const DwconvS8Kernel& kernel) {
   struct Layer {
     int size, channels, kernel, stride, weight;
   };
-  const Layer layers[] = {{112, 32, 3, 1, 3}, {112, 64, 3, 1, 3}, {56, 144, 3, 2, 3}, {14, 384, 3, 1, 3}, {7, 960, 3, 1, 3},
-                          {14, 384, 3, 1, 200}, {14, 384, 5, 1, 3}, {48, 8, 3, 1, 3}, {48, 16, 3, 2, 3},
+  const Layer layers[] = {{112, 32, 3, 1, 3}, {112, 64, 3, 1, 3}, {56, 144, 3, 2, 3},
+                          {14, 384, 3, 1, 3}, {7, 960, 3, 1, 3},  {14, 384, 3, 1, 200},
+                          {14, 384, 5, 1, 3}, {48, 8, 3, 1, 3},   {48, 16, 3, 2, 3},
                           {24, 24, 3, 1, 3}};
   for (const Layer& layer : layers) {
     const int out_size = layer.size / layer.stride, in_size = layer.size + layer.kernel - 1;
@@ -282,7 +336,10 @@ void bench_dwconv(const DwconvS8Kernel& kernel) {
     Buffer out(static_cast<size_t>(out_size * out_size) * channels);
     const std::vector<int16_t> w(static_cast<size_t>(layer.kernel * layer.kernel) * channels,
                                  static_cast<int16_t>(layer.weight));
-    Buffer packed(kernel.packed_bytes(w.data(), layer.kernel, layer.kernel, layer.channels));
+    const size_t packed_bytes =
+        kernel.packed_bytes(w.data(), layer.kernel, layer.kernel, layer.channels);
+    if (packed_bytes == 0) continue;  // no form for these weights
+    Buffer packed(packed_bytes);
     std::fill(packed.memory.begin(), packed.memory.end(), uint8_t{0});
     kernel.pack(w.data(), layer.kernel, layer.kernel, layer.channels, packed.data());
     const std::vector<int32_t> bias(channels + 64, -1000);
@@ -311,9 +368,9 @@ void bench_dwconv(const DwconvS8Kernel& kernel) {
         kernel.run(args);
       }
     });
-    std::printf("dwconv_s8 %-10s  %3d x %3d x %3d, %d x %d, stride %d%s  %6.1f GMAC/s\n", kernel.info.name, layer.size,
-                layer.size, layer.channels, layer.kernel, layer.kernel, layer.stride,
-                layer.weight > 127 ? ", 9 bits" : "        ", rate);
+    std::printf("dwconv_s8 %-10s  %3d x %3d x %3d, %d x %d, stride %d%s  %6.1f GMAC/s\n",
+                kernel.info.name, layer.size, layer.size, layer.channels, layer.kernel,
+                layer.kernel, layer.stride, layer.weight > 127 ? ", 9 bits" : "        ", rate);
   }
 }
 
@@ -329,7 +386,8 @@ void bench_row_sum(const RowSumKernel& kernel) {
     args.k = k;
     args.out = sums;
     const double rate = speed(1.0 * kRows * k, [&] { kernel.run(args); });
-    std::printf("row_sum   %-10s  k %4d                       %6.1f GB/s\n", kernel.info.name, k, rate);
+    std::printf("row_sum   %-10s  k %4d                       %6.1f GB/s\n", kernel.info.name, k,
+                rate);
   }
 }
 

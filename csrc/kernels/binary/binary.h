@@ -1,9 +1,9 @@
 // Binary operators on quantised values, one contiguous run:
 //
-//   add   p = float32(a[i] - a_zero_point) * a_multiplier + float32(b[j] - b_zero_point) *
-//   b_multiplier
+//   x = a[i] - a_zero_point,  y = b[j] - b_zero_point
+//   add   p = float32(x) * a_multiplier + float32(y) * b_multiplier
 //         as two float32 products and one float32 sum; a difference is a sum with -b_multiplier
-//   mul   p = float32((a[i] - a_zero_point) * (b[j] - b_zero_point)) * a_multiplier
+//   mul   p = float32(x * y) * a_multiplier
 //   out[i] = clamp_round(p, range)                                         (base/requantize.h)
 //
 // for i = 0 .. n-1, with j = i, or j = 0 when b is a scalar. Both operators give the same bits when

@@ -1,16 +1,17 @@
 // Depthwise convolution by vpdpbusd: four taps of a channel lie side by side in a 32-bit lane.
 //
-// Slots. Taps are taken four at a time, down the columns of the kernel; a column of three is filled up with
-// an empty slot, so that in a 3x3 kernel a group of slots is a column, which neighbouring outputs share.
+// Slots. Taps are taken four at a time, down the columns of the kernel; a column of three is filled
+// up with an empty slot, so that in a 3x3 kernel a group of slots is a column, which neighbouring
+// outputs share.
 //
-// Blocks. Channels go by 64. Where the last block has no more than 32 or 16, its vectors hold those channels
-// of two or four neighbouring output pixels: width is 64, 32 or 16 channels.
+// Blocks. Channels go by 64. Where the last block has no more than 32 or 16, its vectors hold those
+// channels of two or four neighbouring output pixels: width is 64, 32 or 16 channels.
 //
-// Quarters. Interleaving the bytes of four taps makes four vectors: quarter q holds, in each 128-bit lane,
-// bytes 4 q .. 4 q + 3 of the lane. Packing the results undoes it.
+// Quarters. Interleaving the bytes of four taps makes four vectors: quarter q holds, in each
+// 128-bit lane, bytes 4 q .. 4 q + 3 of the lane. Packing the results undoes it.
 //
-// Packed: a Header, then for each block [planes][groups][4 quarters][64 bytes]. A weight that needs more
-// than 8 bits is 2 * plane 0 + plane 1; if none does, there is only one plane.
+// Packed: a Header, then for each block [planes][groups][4 quarters][64 bytes]. A weight that needs
+// more than 8 bits is 2 * plane 0 + plane 1; if none does, there is only one plane.
 #include "kernels/dwconv_s8/dwconv_s8.h"
 
 #if EDGERUN_X86
@@ -52,8 +53,9 @@ int plane_count(const int16_t* w, int kernel_h, int kernel_w, int channels) {
 size_t packed_bytes(const int16_t* w, int kernel_h, int kernel_w, int channels) {
   if (group_count(kernel_h, kernel_w) * 4 > kMaxSlots) return 0;
   const int blocks = (channels + kBlock - 1) / kBlock;
-  return sizeof(Header) + static_cast<size_t>(blocks) * static_cast<size_t>(group_count(kernel_h, kernel_w)) *
-                              static_cast<size_t>(plane_count(w, kernel_h, kernel_w, channels)) * kGroupBytes;
+  return sizeof(Header) +
+         static_cast<size_t>(blocks) * static_cast<size_t>(group_count(kernel_h, kernel_w)) *
+             static_cast<size_t>(plane_count(w, kernel_h, kernel_w, channels)) * kGroupBytes;
 }
 
 void pack(const int16_t* w, int kernel_h, int kernel_w, int channels, void* packed) {
@@ -81,8 +83,8 @@ void pack(const int16_t* w, int kernel_h, int kernel_w, int channels, void* pack
   }
 }
 
-// How the bytes of kPixels pixels come together: kMasked when fewer channels than the width count, kWhole
-// when all do, kDense when moreover the pixels lie side by side in memory.
+// How the bytes of kPixels pixels come together: kMasked when fewer channels than the width count,
+// kWhole when all do, kDense when moreover the pixels lie side by side in memory.
 enum class Load { kMasked, kWhole, kDense };
 
 // Quarter q of 32-bit values of `width` channels.
@@ -108,7 +110,9 @@ struct Job {
   __m512 multiplier[kQuarters];
 
   Job(const DwconvS8Args& a, int first_channel, int width)
-      : args(a), channel(first_channel), mask(mask_of(std::min(a.channels - first_channel, kBlock))) {
+      : args(a),
+        channel(first_channel),
+        mask(mask_of(std::min(a.channels - first_channel, kBlock))) {
     for (int q = 0; q < kQuarters; ++q) {
       bias[q] = quarter(a.bias + channel, q, width);
       multiplier[q] = _mm512_castsi512_ps(quarter(a.multiplier + channel, q, width));
@@ -116,7 +120,8 @@ struct Job {
   }
 };
 
-// Offsets in bytes of the pixels in a vector. Where there are too few of them, the last one is repeated.
+// Offsets in bytes of the pixels in a vector. Where there are too few of them, the last one is
+// repeated.
 template <int kPixels>
 struct Pixels {
   ptrdiff_t at[kPixels];
@@ -134,7 +139,8 @@ EDGERUN_INLINE Raw load(const uint8_t* p, const Pixels<kPixels>& pixels, uint64_
     return _mm512_maskz_loadu_epi8(mask, p);
   } else if constexpr (kPixels == 2) {
     const auto m = static_cast<__mmask32>(kLoad == Load::kWhole ? ~0u : mask);
-    const __m256i x = _mm256_maskz_loadu_epi8(m, p), y = _mm256_maskz_loadu_epi8(m, p + pixels.at[1]);
+    const __m256i x = _mm256_maskz_loadu_epi8(m, p),
+                  y = _mm256_maskz_loadu_epi8(m, p + pixels.at[1]);
     return _mm512_inserti64x4(_mm512_castsi256_si512(x), y, 1);
   } else {
     const auto m = static_cast<__mmask16>(kLoad == Load::kWhole ? ~0u : mask);
@@ -152,7 +158,9 @@ EDGERUN_INLINE void store(uint8_t* out, ptrdiff_t stride, int count, uint64_t ma
     kLoad == Load::kMasked ? _mm512_mask_storeu_epi8(out, mask, x) : _mm512_storeu_si512(out, x);
   } else if constexpr (kPixels == 2) {
     _mm512_mask_storeu_epi8(out, mask, x);
-    if (count > 1) _mm256_mask_storeu_epi8(out + stride, static_cast<__mmask32>(mask), _mm512_extracti64x4_epi64(x, 1));
+    if (count > 1)
+      _mm256_mask_storeu_epi8(out + stride, static_cast<__mmask32>(mask),
+                              _mm512_extracti64x4_epi64(x, 1));
   } else {
     const auto m = static_cast<__mmask16>(mask);
     _mm_mask_storeu_epi8(out, m, _mm512_castsi512_si128(x));
@@ -173,32 +181,37 @@ EDGERUN_INLINE Quad interleave(Raw a, Raw b, Raw c, Raw d) {
            _mm512_unpacklo_epi16(ab_high, cd_high), _mm512_unpackhi_epi16(ab_high, cd_high)}};
 }
 
-// The sums of one vector of pixels. With two planes, plane 0 is summed apart, to be doubled at the end.
+inline Ints dot(Ints acc, Raw x, Raw y) { return to_ints(_mm512_dpbusd_epi32(to_raw(acc), x, y)); }
+
+// The sums of one vector of pixels. With two planes, plane 0 is summed apart, to be doubled at the
+// end.
 template <int kPlanes>
 struct Sums {
-  Raw sum[kQuarters], half[kQuarters];
+  Ints sum[kQuarters], half[kQuarters];
 
   EDGERUN_INLINE explicit Sums(const Job& job) {
     unrolled<kQuarters>([&](auto q) EDGERUN_LAMBDA {
-      sum[q] = job.bias[q];
-      half[q] = _mm512_setzero_si512();
+      sum[q] = to_ints(job.bias[q]);
+      half[q] = Ints();
     });
   }
   // Plane 0 of the weights comes in registers or from memory, plane 1 from memory.
   EDGERUN_INLINE void add(const Quad& x, const Quad& w, const int8_t* plane1) {
     unrolled<kQuarters>([&](auto q) EDGERUN_LAMBDA {
       if constexpr (kPlanes == 1) {
-        sum[q] = _mm512_dpbusd_epi32(sum[q], x.quarter[q], w.quarter[q]);
+        sum[q] = dot(sum[q], x.quarter[q], w.quarter[q]);
       } else {
-        half[q] = _mm512_dpbusd_epi32(half[q], x.quarter[q], w.quarter[q]);
-        sum[q] = _mm512_dpbusd_epi32(sum[q], x.quarter[q], _mm512_loadu_si512(plane1 + q * 64));
+        half[q] = dot(half[q], x.quarter[q], w.quarter[q]);
+        sum[q] = dot(sum[q], x.quarter[q], _mm512_loadu_si512(plane1 + q * 64));
       }
     });
   }
   EDGERUN_INLINE Raw bytes(const Job& job, const Requantizer& requantizer) const {
     Raw y[kQuarters];
     unrolled<kQuarters>([&](auto q) EDGERUN_LAMBDA {
-      const Raw acc = kPlanes == 1 ? sum[q] : _mm512_add_epi32(sum[q], _mm512_slli_epi32(half[q], 1));
+      Raw acc = to_raw(sum[q]);
+      if constexpr (kPlanes == 2)
+        acc = _mm512_add_epi32(acc, _mm512_slli_epi32(to_raw(half[q]), 1));
       y[q] = requantizer.scale(acc, job.multiplier[q]);
     });
     return requantizer.bytes(y[0], y[1], y[2], y[3]);
@@ -229,11 +242,13 @@ void any_kernel(const Job& job) {
     const int8_t* w = job.weights;
     for (int g = 0; g < groups; ++g, taps += kTaps, w += kGroupBytes) {
       Raw x[4];
-      unrolled<kTaps>([&](auto s) EDGERUN_LAMBDA { x[s] = load<kPixels, kLoad>(taps[s] + at, pixels, mask); });
+      unrolled<kTaps>(
+          [&](auto s) EDGERUN_LAMBDA { x[s] = load<kPixels, kLoad>(taps[s] + at, pixels, mask); });
       if constexpr (kTaps == 3) x[3] = _mm512_setzero_si512();
       sums.add(interleave(x[0], x[1], x[2], x[3]), load_weights(w), w + job.plane);
     }
-    store<kPixels, kLoad>(out + i * out_stride, out_stride, count, mask, sums.bytes(job, requantizer));
+    store<kPixels, kLoad>(out + i * out_stride, out_stride, count, mask,
+                          sums.bytes(job, requantizer));
   }
 }
 
@@ -280,14 +295,16 @@ void choose_loop(const Job& job) {
       if (args.stride_w == 2) return shared_columns<kLoad, kPlanes, 2>(job);
     }
   }
-  args.kernel_h == 3 ? any_kernel<kPixels, kLoad, kPlanes, 3>(job) : any_kernel<kPixels, kLoad, kPlanes, 4>(job);
+  args.kernel_h == 3 ? any_kernel<kPixels, kLoad, kPlanes, 3>(job)
+                     : any_kernel<kPixels, kLoad, kPlanes, 4>(job);
 }
 
 template <int kPixels, int kPlanes>
 void choose_load(const Job& job) {
   constexpr int kWidth = kBlock / kPixels;
   const DwconvS8Args& args = job.args;
-  if (job.mask != ~uint64_t{0} >> (64 - kWidth)) return choose_loop<kPixels, Load::kMasked, kPlanes>(job);
+  if (job.mask != ~uint64_t{0} >> (64 - kWidth))
+    return choose_loop<kPixels, Load::kMasked, kPlanes>(job);
   if constexpr (kPixels > 1) {
     if (args.stride_w * args.pixel_stride == kWidth && args.count >= kPixels) {
       return choose_loop<kPixels, Load::kDense, kPlanes>(job);
@@ -298,7 +315,8 @@ void choose_load(const Job& job) {
 
 template <int kPlanes>
 void run(const DwconvS8Args& args) {
-  // The first pixel's taps in the order of the slots; those beyond the last tap meet weights of zero.
+  // The first pixel's taps in the order of the slots; those beyond the last tap meet weights of
+  // zero.
   const uint8_t* taps[kMaxSlots];
   const int groups = group_count(args.kernel_h, args.kernel_w);
   const int slots = groups * (args.kernel_h == 3 ? 3 : 4);
@@ -312,7 +330,8 @@ void run(const DwconvS8Args& args) {
     }
   }
   const ptrdiff_t plane = static_cast<ptrdiff_t>(groups) * kGroupBytes;
-  const auto* weights = reinterpret_cast<const int8_t*>(static_cast<const Header*>(args.packed) + 1);
+  const auto* weights =
+      reinterpret_cast<const int8_t*>(static_cast<const Header*>(args.packed) + 1);
   for (int c = args.channel_begin; c < args.channel_end; c += kBlock) {
     const int width = width_of(args.channels - c);
     Job job(args, c, width);
@@ -321,9 +340,15 @@ void run(const DwconvS8Args& args) {
     job.plane = plane;
     job.groups = groups;
     switch (width) {
-      case 16: choose_load<4, kPlanes>(job); break;
-      case 32: choose_load<2, kPlanes>(job); break;
-      default: choose_load<1, kPlanes>(job); break;
+      case 16:
+        choose_load<4, kPlanes>(job);
+        break;
+      case 32:
+        choose_load<2, kPlanes>(job);
+        break;
+      default:
+        choose_load<1, kPlanes>(job);
+        break;
     }
   }
 }

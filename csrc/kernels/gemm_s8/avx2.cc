@@ -15,15 +15,16 @@ namespace {
 
 #include "kernels/gemm_s8/vectors_256.inl"
 
-// Products of bytes widened to 16 bits, in pairs: exact, where vpmaddubsw would saturate. The first and third
-// byte of each four are one pair, the second and fourth the other.
+// Products of bytes widened to 16 bits, in pairs: exact, where vpmaddubsw would saturate. The first
+// and third byte of each four are one pair, the second and fourth the other.
 struct Pairs {
   __m256i even, odd;
 };
 using Activations = Pairs;
 using Weights = Pairs;
 
-// Tiles of 3 x 4, 4 x 3, 6 x 2 and 12 x 1, measured: spilling some operands costs less than smaller tiles.
+// Tiles of 3 x 4, 4 x 3, 6 x 2 and 12 x 1, measured: spilling some operands costs less than smaller
+// tiles.
 constexpr int kAccumulators = 12;
 
 inline Activations broadcast(const uint8_t* p) {
@@ -50,8 +51,17 @@ EDGERUN_TARGET_REGION_END
 namespace edgerun {
 
 const GemmS8Kernel gemm_s8_avx2 = {
-    {"avx2", Isa::kAvx2}, Signedness::kUnsigned, kStep, kBlock, kAccumulators,
-    packed_bytes, pack, run, nullptr, nullptr,
+    {"avx2", Isa::kAvx2},
+    Signedness::kUnsigned,
+    kStep,
+    kBlock,
+    kAccumulators,
+    packed_bytes,
+    pack,
+    run,
+    nullptr,
+    nullptr,
+    nullptr,
 };
 
 }  // namespace edgerun

@@ -36,7 +36,8 @@ inline Ints dot(Ints acc, Activations x, Weights y) {
 
 inline void store(uint8_t* out, const Raw (&x)[4], int columns, const Requantizer& requantizer) {
   const __m512i in_order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  const __m512i bytes = _mm512_permutexvar_epi32(in_order, requantizer.bytes(x[0], x[1], x[2], x[3]));
+  const __m512i bytes =
+      _mm512_permutexvar_epi32(in_order, requantizer.bytes(x[0], x[1], x[2], x[3]));
   if (columns == 64) {
     _mm512_storeu_si512(out, bytes);
   } else {
@@ -55,8 +56,17 @@ EDGERUN_TARGET_REGION_END
 namespace edgerun {
 
 const GemmS8Kernel gemm_s8_avx512vnni = {
-    {"avx512vnni", Isa::kAvx512Vnni}, Signedness::kUnsigned, kStep, kBlock, kAccumulators,
-    packed_bytes, pack, run, nullptr, nullptr,
+    {"avx512vnni", Isa::kAvx512Vnni},
+    Signedness::kUnsigned,
+    kStep,
+    kBlock,
+    kAccumulators,
+    packed_bytes,
+    pack,
+    run,
+    nullptr,
+    nullptr,
+    nullptr,
 };
 
 }  // namespace edgerun

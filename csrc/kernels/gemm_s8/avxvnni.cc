@@ -38,8 +38,17 @@ EDGERUN_TARGET_REGION_END
 namespace edgerun {
 
 const GemmS8Kernel gemm_s8_avxvnni = {
-    {"avxvnni", Isa::kAvxVnni}, Signedness::kUnsigned, kStep, kBlock, kAccumulators,
-    packed_bytes, pack, run, nullptr, nullptr,
+    {"avxvnni", Isa::kAvxVnni},
+    Signedness::kUnsigned,
+    kStep,
+    kBlock,
+    kAccumulators,
+    packed_bytes,
+    pack,
+    run,
+    nullptr,
+    nullptr,
+    nullptr,
 };
 
 }  // namespace edgerun

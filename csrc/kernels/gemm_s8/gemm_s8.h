@@ -46,6 +46,8 @@ struct GemmS8Kernel {
   size_t (*packed_bytes)(int n, int k);
   void (*pack)(const int8_t* w, int n, int k, void* packed);
   void (*run)(const GemmS8Args& args);
+  // Whether this kernel is worth its set-up and padding for a product of this size; null: always.
+  bool (*pays)(int64_t m, int64_t n, int64_t k);
   // Called per thread around a series of run() calls (AMX configures its tiles); may be null.
   void (*enter)();
   void (*leave)();

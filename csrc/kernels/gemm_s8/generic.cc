@@ -30,7 +30,7 @@ void run(const GemmS8Args& args) {
 }  // namespace
 
 const GemmS8Kernel gemm_s8_generic = {
-    {"generic", Isa::kGeneric}, Signedness::kAny, 1, 1, 1, packed_bytes, pack, run, nullptr, nullptr,
+    {"generic", Isa::kGeneric}, Signedness::kAny, 1, 1, 1, packed_bytes, pack, run, nullptr, nullptr, nullptr,
 };
 
 }  // namespace edgerun

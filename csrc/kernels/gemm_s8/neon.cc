@@ -176,6 +176,7 @@ const GemmS8Kernel gemm_s8_neon = {
     run,
     nullptr,
     nullptr,
+    nullptr,
 };
 
 }  // namespace edgerun

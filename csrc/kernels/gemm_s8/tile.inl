@@ -1,5 +1,5 @@
-// The product in register tiles, for any vector width. Included INSIDE a target region and an unnamed
-// namespace; the including file has defined (see avx2.cc):
+// The product in register tiles, for any vector width. Included INSIDE a target region and an
+// unnamed namespace; the including file has defined (see avx2.cc):
 //
 //   Ints, Raw, kLanes, Requantizer        the vectors of the instruction set (kernels/x86/)
 //   kAccumulators                         how many Ints a tile may keep in registers
@@ -7,7 +7,8 @@
 //   Weights load_weights(p)               4 weights for each of kLanes columns
 //   Ints dot(acc, activations, weights)   acc + the sum of the 4 products in each lane
 //   Ints load_ints(p), set_ints(x), add_ints(x, y);  load_floats(p)
-//   void store(out, x, columns, requantizer)   kMaxVectors vectors of scale(), of which `columns` lanes count
+//   void store(out, x, columns, requantizer)   kMaxVectors vectors of scale(), of which `columns`
+//   lanes count
 //
 // Packed weights: blocks of kBlock columns (the last one rounded up to whole vectors), each
 // [steps][columns of the block][4], where a step is 4 of k and what lies beyond k is zero.
@@ -42,14 +43,16 @@ struct Block {
   int columns;  // how many count
 };
 
-// Small tiles keep several sums over k, so that one dot product need not wait for the one before it.
+// Small tiles keep several sums over k, so that one dot product need not wait for the one before
+// it.
 constexpr int chains(int accumulators) {
   return accumulators >= 8 ? 1 : accumulators >= 4 ? 2 : accumulators >= 2 ? 4 : 8;
 }
 
 // acc += one step of k. Whichever of the two operands is fewer stays in registers.
 template <int kRows, int kVectors>
-EDGERUN_INLINE void step(Ints (&acc)[kRows][kVectors], const uint8_t* a, ptrdiff_t stride, const int8_t* w) {
+EDGERUN_INLINE void step(Ints (&acc)[kRows][kVectors], const uint8_t* a, ptrdiff_t stride,
+                         const int8_t* w) {
   constexpr int kWeightBytes = kLanes * kStep;
   if constexpr (kRows < kVectors) {
     Activations x[kRows];
@@ -108,7 +111,8 @@ void tile(const GemmS8Args& args, const Block& block, int i, const Requantizer& 
   });
 }
 
-// All rows times one block: tiles of as equal a height as possible, so that none is much slower than the others.
+// All rows times one block: tiles of as equal a height as possible, so that none is much slower
+// than the others.
 template <int kVectors, int... kRowsLess1>
 void multiply_block(const GemmS8Args& args, const Block& block, const Requantizer& requantizer,
                     std::integer_sequence<int, kRowsLess1...>) {
@@ -143,10 +147,18 @@ void run(const GemmS8Args& args) {
     const int columns = args.n_end - j < kBlock ? args.n_end - j : kBlock;
     const Block block{static_cast<const int8_t*>(args.packed) + j * depth, j, columns};
     switch ((columns + kLanes - 1) / kLanes) {
-      case 1: multiply_block<1>(args, block, requantizer); break;
-      case 2: multiply_block<2>(args, block, requantizer); break;
-      case 3: multiply_block<3>(args, block, requantizer); break;
-      default: multiply_block<4>(args, block, requantizer); break;
+      case 1:
+        multiply_block<1>(args, block, requantizer);
+        break;
+      case 2:
+        multiply_block<2>(args, block, requantizer);
+        break;
+      case 3:
+        multiply_block<3>(args, block, requantizer);
+        break;
+      default:
+        multiply_block<4>(args, block, requantizer);
+        break;
     }
   }
 }

@@ -1,7 +1,8 @@
 #include "kernels/pool/pool.h"
 
 #if EDGERUN_X86
-#include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "kernels/vec/x86.h"
 
@@ -14,6 +15,8 @@ namespace {
 #include "kernels/vec/avx512.inl"
 
 #include "kernels/vec/requantize.inl"
+
+#include "kernels/x86/unrolled.inl"
 
 #include "kernels/pool/pool.inl"
 

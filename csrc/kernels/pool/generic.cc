@@ -1,4 +1,5 @@
-#include <cstring>
+#include <type_traits>
+#include <utility>
 
 #include "kernels/pool/pool.h"
 
@@ -8,6 +9,8 @@ namespace {
 #include "kernels/vec/scalar.inl"
 
 #include "kernels/vec/requantize.inl"
+
+#include "kernels/x86/unrolled.inl"
 
 #include "kernels/pool/pool.inl"
 

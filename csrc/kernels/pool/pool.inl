@@ -48,16 +48,16 @@ int average_pool_channels(const PoolArgs& args, ptrdiff_t offset, uint8_t* out, 
   const ClampRound<V> finish{args.range};
   return each_block(first, args.channels, kVectors * V::kLanes, [&](int c) {
     typename V::Int sums[kVectors];
-    for (auto& sum : sums) sum = centre;
+    unrolled<kVectors>([&](auto v) EDGERUN_LAMBDA { sums[v] = centre; });
     for (int t = 0; t < args.tap_count; ++t) {
       const uint8_t* tap = args.taps[t] + offset + c;
-      for (int v = 0; v < kVectors; ++v) {
+      unrolled<kVectors>([&](auto v) EDGERUN_LAMBDA {
         sums[v] = V::add(sums[v], V::bit_xor(V::load_u8(tap + v * V::kLanes), flips));
-      }
+      });
     }
-    for (int v = 0; v < kVectors; ++v) {
+    unrolled<kVectors>([&](auto v) EDGERUN_LAMBDA {
       V::store_u8(out + c + v * V::kLanes, finish(V::mul(V::to_float(sums[v]), multiplier)));
-    }
+    });
   });
 }
 

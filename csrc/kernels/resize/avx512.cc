@@ -1,8 +1,6 @@
 #include "kernels/resize/resize.h"
 
 #if EDGERUN_X86
-#include <cstring>
-
 #include "kernels/vec/x86.h"
 
 EDGERUN_TARGET_REGION("avx512f,avx512bw,avx512dq,avx512vl")

@@ -1,5 +1,3 @@
-#include <cstring>
-
 #include "kernels/resize/resize.h"
 
 namespace edgerun {

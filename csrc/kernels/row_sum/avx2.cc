@@ -7,7 +7,8 @@ EDGERUN_TARGET_REGION("avx2,fma")
 namespace edgerun {
 namespace {
 
-// vpsadbw against zero sums eight unsigned bytes; a signed byte x is the unsigned byte x ^ 0x80, minus 128.
+// vpsadbw against zero sums eight unsigned bytes; a signed byte x is the unsigned byte x ^ 0x80,
+// minus 128.
 void run(const RowSumArgs& args) {
   const __m256i zero = _mm256_setzero_si256();
   const int flip_byte = args.a_signed ? 0x80 : 0;
@@ -21,7 +22,8 @@ void run(const RowSumArgs& args) {
       const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(a + k));
       sums = _mm256_add_epi64(sums, _mm256_sad_epu8(_mm256_xor_si256(x, flip), zero));
     }
-    const __m128i halves = _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    const __m128i halves =
+        _mm_add_epi64(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
     int32_t sum = _mm_cvtsi128_si32(_mm_add_epi64(halves, _mm_unpackhi_epi64(halves, halves)));
     for (int k = whole; k < args.k; ++k) sum += a[k] ^ flip_byte;
     args.out[i] = sum - excess;

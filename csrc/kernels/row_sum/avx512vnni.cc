@@ -22,7 +22,8 @@ void run(const RowSumArgs& args) {
       even = _mm512_dpbusd_epi32(even, _mm512_xor_si512(_mm512_loadu_si512(a + k), flip), ones);
       odd = _mm512_dpbusd_epi32(odd, _mm512_xor_si512(_mm512_loadu_si512(a + k + 64), flip), ones);
     }
-    if (k < whole) even = _mm512_dpbusd_epi32(even, _mm512_xor_si512(_mm512_loadu_si512(a + k), flip), ones);
+    if (k < whole)
+      even = _mm512_dpbusd_epi32(even, _mm512_xor_si512(_mm512_loadu_si512(a + k), flip), ones);
     const __m512i rest = _mm512_maskz_loadu_epi8(tail, a + whole);
     odd = _mm512_dpbusd_epi32(odd, _mm512_maskz_mov_epi8(tail, _mm512_xor_si512(rest, flip)), ones);
     args.out[i] = _mm512_reduce_add_epi32(_mm512_add_epi32(even, odd)) - excess;

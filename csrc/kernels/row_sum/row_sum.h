@@ -2,8 +2,8 @@
 //
 //   out[i] = sum_k a[i][k]
 //
-// What a product with asymmetric weights subtracts from each row (times the weights' zero point): see
-// row_offset in kernels/gemm_s8/gemm_s8.h.
+// What a product with asymmetric weights subtracts from each row (times the weights' zero point):
+// see row_offset in kernels/gemm_s8/gemm_s8.h.
 #pragma once
 
 #include <cstddef>

@@ -4,10 +4,11 @@
 // The vector types of a kernel body that is written once as a template:
 //   Int    kLanes int32            Float  kLanes float32            Byte  kBytes uint8
 // All loads and stores are unaligned and touch exactly kLanes elements (kBytes bytes).
-// max(a, b) = a > b ? a : b and min(a, b) = a < b ? a : b in this order, so that a NaN in `a` gives
-// `b`. Narrow is a type of fewer lanes for what is left of a run, NarrowBytes one of fewer bytes.
+// max(a, b) = a > b ? a : b and min(a, b) = a < b ? a : b in this order: a NaN in `a` gives `b`.
 // round() is round-half-even of a value inside int32. store_u8 keeps the low byte of each lane.
+// Narrow is a type of fewer lanes for what is left of a run, NarrowBytes one of fewer bytes.
 
+// Sixteen bytes of SSE2.
 struct Bytes16 {
   static constexpr int kBytes = 16;
   struct Byte {
@@ -68,8 +69,8 @@ struct Avx2Vec {
     const __m256i low_byte = _mm256_set1_epi16(0xff);
     const __m256i ab = _mm256_and_si256(_mm256_packs_epi32(a, b), low_byte);
     const __m256i cd = _mm256_and_si256(_mm256_packs_epi32(c, d), low_byte);
-    const __m256i by_half =
-        _mm256_packus_epi16(ab, cd);  // a0 b0 c0 d0 | a1 b1 c1 d1, four bytes each
+    // a0 b0 c0 d0 | a1 b1 c1 d1, four bytes each
+    const __m256i by_half = _mm256_packus_epi16(ab, cd);
     const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(by_half, order));
   }

@@ -1,6 +1,7 @@
-// Loops over registers. An array of vectors lives in registers only when all its indices are constants
-// before the optimiser looks at arrays; a loop unrolled by a pragma comes too late for g++. So the index
-// is a constant of the language: unrolled<3>([&](auto i) EDGERUN_LAMBDA { x[i] = ...; }).
+// Loops over registers. An array of vectors lives in registers only when all its indices are
+// constants before the optimiser looks at arrays; a loop unrolled by a pragma comes too late for
+// g++. So the index is a constant of the language: unrolled<3>([&](auto i) EDGERUN_LAMBDA { x[i] =
+// ...; }).
 //
 // Include it INSIDE the unnamed namespace of a target region, after <type_traits> and <utility>.
 

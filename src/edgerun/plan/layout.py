@@ -90,16 +90,14 @@ class Layout:
             return False
         members = [t for t in self.tensors if t.root == root]
         if row_stride != c.channels and c.rows > 1:
-            # Rows will be further apart than they are long: every member must have the same rows.
+            # Rows will be further apart than they are long: every member must lie within such rows.
             n = c.channels
-            if any(m.channels != n or m.row_stride != n or m.offset % n for m in members):
+            if any(m.offset % n + m.channels > n or (m.rows > 1 and m.row_stride != n) for m in members):
                 return False
             for m in members:
-                m.root, m.offset, m.row_stride = (
-                    p.root,
-                    p.offset + start + m.offset // n * row_stride,
-                    row_stride,
-                )
+                row, column = divmod(m.offset, n)
+                m.root, m.row_stride = p.root, row_stride
+                m.offset = p.offset + start + row * row_stride + column
             return True
         for m in members:
             m.root, m.offset = p.root, p.offset + start + m.offset

@@ -32,8 +32,21 @@ except ImportError as error:  # pragma: no cover - only in a checkout that was n
 if TYPE_CHECKING:
     from edgerun._engine import StepSpec
 
-# Work below which a second thread costs more than it brings, in multiply-adds (or bytes moved).
-_WORTH_A_LANE = 200_000
+# A second thread costs some microseconds per step; a lane should have at least this much to do.
+_LANE_US = 4.0
+# Multiply-adds per microsecond and lane, roughly, by instruction set: only for deciding on lanes.
+_MACS_PER_US = {
+    "generic": 1e3,
+    "sse41": 1e4,
+    "avx2": 6e4,
+    "avxvnni": 1.5e5,
+    "avx512vnni": 3e5,
+    "amx": 1e6,
+    "neon": 8e3,
+    "dotprod": 3e4,
+    "i8mm": 6e4,
+}
+_BYTES_PER_US = 1e4
 
 
 def best_isa() -> str:
@@ -164,7 +177,7 @@ class Program:
         types = [self.plan.tensors[i].type for i in step.inputs]
         results = step.op.eval(types, *(self.read(i, buffers) for i in step.inputs))
         for i, result in zip(step.outputs, results, strict=True):
-            self._view(i, buffers)[...] = self.storage.stored(i, np.ascontiguousarray(result))
+            self._view(i, buffers)[...] = self.storage.stored(i, np.asarray(result, order="C"))
 
     def _view(self, i: int, buffers: list[memoryview]) -> Array:
         """Tensor i as it is stored, over the memory of a run."""
@@ -177,7 +190,7 @@ class Program:
 
     def read(self, i: int, buffers: list[memoryview]) -> Array:
         """A copy of tensor i as the model sees it."""
-        return self.storage.stored(i, np.ascontiguousarray(self._view(i, buffers)))
+        return self.storage.stored(i, np.array(self._view(i, buffers), order="C"))
 
     def __str__(self) -> str:
         lines = [f"program {self.plan.name}: arena {self.arena.nbytes} bytes"]
@@ -251,7 +264,7 @@ def _choose_kernels(plan: Plan, storage: Storage, threads: int) -> list[BoundSte
         kernel, layout, step = _pack(step, found, storage)
         packed = step.attributes.get("weights")
         weight_bytes = len(packed) if isinstance(packed, _engine.Blob) else 0
-        bound.append(BoundStep(step, kernel, layout, _lanes(plan, step, threads), weight_bytes))
+        bound.append(BoundStep(step, kernel, layout, _lanes(plan, step, kernel, threads), weight_bytes))
     return bound
 
 
@@ -295,9 +308,11 @@ def _convert_inputs(
     return steps, replace(step, inputs=inputs, attributes=attributes)
 
 
-def _lanes(plan: Plan, step: Step, threads: int) -> int:
-    work = step.macs or sum(plan.tensors[i].type.nbytes for i in (*step.inputs, *step.outputs)) * 4
-    return max(1, min(threads, work // _WORTH_A_LANE))
+def _lanes(plan: Plan, step: Step, kernel: str, threads: int) -> int:
+    """Threads for a step: as many as have enough to do to be worth waking."""
+    moved = sum(plan.tensors[i].type.nbytes for i in (*step.inputs, *step.outputs))
+    time_us = step.macs / _MACS_PER_US.get(kernel, 1e5) + moved / _BYTES_PER_US
+    return max(1, min(threads, int(time_us / _LANE_US)))
 
 
 # Packs of this process by (content, verb, kernel, shape), shared by sessions while any of them is alive.
