@@ -1,0 +1,1 @@
+"""The same file on another engine, where that engine is installed."""

@@ -1,0 +1,56 @@
+"""What several commands share: arguments, tables, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from edgerun.errors import InputError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+
+BACKENDS = ("edgerun", "litert")
+
+
+def model_argument(function: Command) -> Command:
+    return click.argument("model", type=PATH)(function)
+
+
+def threads_option(function: Command) -> Command:
+    return click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        help="CPU threads for one inference; by default what the machine allows.",
+    )(function)
+
+
+def json_option(function: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def existing(path: Path) -> Path:
+    """The path, or an InputError that it does not exist."""
+    if not path.exists():
+        raise InputError(f"There is no file or folder {str(path)!r}.")
+    return path
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value))
+
+
+def print_table(rows: Sequence[Sequence[str]], right: str = "") -> None:
+    """Aligned columns, the first row the heading; columns whose digit is in `right` end flush."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if str(i) in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        click.echo("  ".join(cells).rstrip())

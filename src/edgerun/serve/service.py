@@ -1,0 +1,140 @@
+"""Everything that `edgerun serve` runs, from start to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import uvicorn
+
+from edgerun.errors import ConfigError
+from edgerun.serve.config import ServeConfig
+from edgerun.serve.http import make_app
+from edgerun.serve.metrics import Metrics
+from edgerun.serve.pipeline import Stream
+from edgerun.serve.sources import open_source
+from edgerun.vision.model import Model, load
+
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """Cameras, model and web server of one configuration.
+
+    The constructor binds the port, opens the cameras and loads the model; what fails there raises
+    ConfigError, CameraError or ModelError, and nothing is left running. The dashboard is at `url`.
+    """
+
+    def __init__(self, config: ServeConfig) -> None:
+        config.check()
+        self._socket = _bind(config.host, config.port)
+        self._metrics = Metrics()
+        self._streams: list[Stream] = []
+        try:
+            model = _load_model(config, self._metrics)
+            for index, camera in enumerate(config.cameras):
+                source = open_source(camera.camera, camera.name, camera.loop)
+                own = model if index == 0 else model.twin()
+                self._streams.append(Stream(camera.name, source, own, self._metrics))
+            model.warm_up()
+        except BaseException:
+            self._socket.close()
+            raise
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
+
+    def run(self) -> None:
+        """Serves until SIGTERM or SIGINT (or stop()); returns when everything has ended."""
+        app = make_app(self._streams, self._metrics)
+        settings = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
+        self._server = _Server(settings, self._streams)
+        # uvicorn repeats a signal that it caught once it is done: by then it has had its effect.
+        caught = (signal.SIGTERM, signal.SIGINT)
+        main = threading.current_thread() is threading.main_thread()
+        before = [signal.signal(s, lambda *_: None) for s in caught] if main else []
+        for stream in self._streams:
+            stream.start()
+        names = ", ".join(stream.name for stream in self._streams)
+        _log.info("Serving %s on %s", names, self.url)
+        try:
+            asyncio.run(self._server.serve(sockets=[self._socket]))
+        finally:
+            for stream in self._streams:
+                stream.stop()
+            self._socket.close()
+            for number, handler in zip(caught, before, strict=False):
+                signal.signal(number, handler)
+
+    def stop(self) -> None:
+        """Asks run() to return; from any thread, once it runs."""
+        self._server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """Ends the open streams first: uvicorn waits for its connections."""
+
+    def __init__(self, config: uvicorn.Config, streams: Sequence[Stream]) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for stream in self._streams:
+            stream.results.close()
+            stream.pictures.close()
+        await super().shutdown(sockets)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not what uvicorn says of a viewer too slow to hear that the stream has ended."""
+    return "timeout graceful shutdown exceeded" not in record.getMessage()
+
+
+def _load_model(config: ServeConfig, metrics: Metrics) -> Model:
+    wanted = config.model
+    model = load(
+        wanted.path,
+        labels=wanted.labels,
+        threads=wanted.threads,
+        backend=cast(Any, wanted.backend),
+        threshold=wanted.threshold,
+    )
+    metrics.add_model(model.name, _sha256(wanted.path))
+    return model
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises ConfigError with the reason."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        # Only listening makes the port ours; whoever comes before run() waits in the queue.
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        reason = error.strerror or str(error)
+        raise ConfigError(
+            f"Port {port} on {host} cannot be used: {reason}. Choose another with --port."
+        ) from error
+    return listener

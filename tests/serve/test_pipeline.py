@@ -1,0 +1,105 @@
+"""A stream over a fake source and a fake model: order, drops, failures, drawing on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import cv2
+import numpy as np
+
+from edgerun.errors import CameraError
+from edgerun.serve.broadcast import Subscription
+from edgerun.vision.draw import colour_of
+
+
+def test_a_frame_becomes_a_result_with_stages_and_age(stream, source, eventually):
+    source.push()
+    eventually(lambda: stream.results.latest)
+    result = stream.results.latest
+    assert result.frame.number == 0
+    assert result.prediction.items[0].label == "thing"
+    assert set(result.stages) == {"wait", "preprocess", "infer", "decode"}
+    assert abs(sum(result.stages.values()) - result.age) < 1e-6
+    event = result.to_dict()
+    assert (event["camera"], event["frame"], event["task"]) == ("front", 0, "detection")
+    assert event["predictions"][0]["box"] == [80, 60, 240, 180]
+    assert stream.state == "running"
+    assert stream.trouble == ""
+
+
+def test_a_slow_model_sees_the_newest_frame_and_the_rest_is_counted(
+    stream, source, model, eventually
+):
+    model.gate = threading.Semaphore(0)
+    source.push()
+    eventually(lambda: len(model.prepared) == 1)
+    for _ in range(5):
+        source.push()
+    eventually(lambda: stream.stats.to_dict()["frames"]["captured"] == 6)
+    model.gate.release(2)
+    eventually(lambda: stream.stats.to_dict()["frames"]["processed"] == 2)
+    assert stream.results.latest.frame.number == 5
+    assert stream.stats.to_dict()["frames"]["dropped"] == {"newer_frame": 4}
+
+
+def test_an_ended_source_is_no_trouble(stream, source, eventually):
+    source.push()
+    source.push(None)
+    eventually(source.closed.is_set)
+    eventually(lambda: stream.results.latest)
+    assert stream.state == "ended"
+    assert stream.trouble == ""
+
+
+def test_a_failed_camera_is_said_once_and_the_source_closed(stream, source, eventually, caplog):
+    source.push(CameraError("The camera is gone."))
+    eventually(source.closed.is_set)
+    eventually(lambda: stream.state == "failed")
+    assert stream.trouble == "The camera is gone."
+    assert [record.message for record in caplog.records] == ["front: The camera is gone."]
+
+
+def test_a_failing_model_loses_its_frame_only(stream, source, model, eventually, caplog):
+    model.failure = RuntimeError("broken")
+    source.push()
+    source.push()
+    eventually(lambda: stream.trouble == "broken")
+    model.failure = None
+    source.push()
+    eventually(lambda: stream.results.latest)
+    assert stream.stats.to_dict()["frames"]["dropped"].get("error", 0) >= 1
+    eventually(lambda: stream.trouble == "")
+
+
+def test_pictures_are_drawn_only_for_those_who_watch(stream, source, eventually, monkeypatch):
+    encodings = []
+    encode = cv2.imencode
+    monkeypatch.setattr(cv2, "imencode", lambda *a: encodings.append(1) or encode(*a))
+    source.push()
+    eventually(lambda: stream.results.latest)
+    assert stream.pictures.latest is None
+
+    async def watch() -> list[bytes] | None:
+        with Subscription(stream.pictures) as pictures:
+            assert await pictures.newest(0.0) == []
+            stream.show()
+            return await pictures.newest(20.0)
+
+    (jpeg,) = asyncio.run(watch())
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture.shape == (240, 320, 3)
+    assert np.abs(picture[120, 80].astype(int) - colour_of(0)).max() < 60
+    assert len(encodings) == 1
+    source.push()
+    eventually(lambda: stream.results.latest.frame.number == 1)
+    assert len(encodings) == 1
+
+
+def test_stop_ends_every_thread(stream, source, eventually):
+    source.push()
+    eventually(lambda: stream.results.latest)
+    stream.stop(timeout=10)
+    assert not any(thread.name.startswith("front-") for thread in threading.enumerate())
+    assert source.closed.is_set()
+    assert stream.state == "stopped"
