@@ -1,4 +1,7 @@
-"""Every environment variable that edgerun reads, with a sentence each. Nothing else in the package reads the environment."""
+"""Every environment variable that edgerun reads, with a sentence each.
+
+Nothing else in the package reads the environment.
+"""
 
 from __future__ import annotations
 

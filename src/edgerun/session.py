@@ -112,6 +112,7 @@ class Session:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, got {threads}.")
         self.path = None if isinstance(source, bytes) else Path(source)
+        self._shapes = shapes
         self.threads = threads or default_threads()
         graph = load_graph(source, shapes)
         self.operators = tuple(node.op.name for node in graph.nodes)
@@ -166,11 +167,15 @@ class Session:
 
     def twin(self) -> Session:
         """Another session over the same program and packed weights, with an arena of its own."""
-        twin = object.__new__(Session)
-        twin.path, twin.threads = self.path, self.threads
-        twin.operators, twin._graph = self.operators, self._graph
-        twin._start(self._program)
-        return twin
+        return self._with(self._program)
+
+    def _with(self, program: Program) -> Session:
+        """A session like this one over another binding of the graph, or the same."""
+        session = object.__new__(Session)
+        session.path, session.threads, session._shapes = self.path, self.threads, self._shapes
+        session.operators, session._graph = self.operators, self._graph
+        session._start(program)
+        return session
 
     def tensors(self, feeds: Feeds = None) -> dict[str, Array]:
         """Every tensor of a run by its name in the file, for sessions with preserve_all_tensors."""
@@ -194,7 +199,7 @@ class Session:
                     f"{step.verb}/{bound.kernel}",
                     float(time_us),
                     step.macs,
-                    step.macs / 1e3 / time_us if time_us else 0.0,
+                    step.macs / 1e3 / float(time_us) if time_us else 0.0,
                     moved + bound.weight_bytes,
                     float(time_us) / total,
                 )
@@ -231,10 +236,11 @@ class Session:
         if stage == "graph":
             if self.path is None:
                 raise ModelError("The graph as loaded can be shown for models loaded from a file.")
-            return str(load_graph(self.path))
+            return str(load_graph(self.path, self._shapes))
+        if stage == "plan":  # as lowered: the program's own has this machine's storage and packs
+            return str(lower(self._graph))
         shown: Mapping[str, object] = {
             "passes": self._graph,
-            "plan": self._program.plan,
             "program": self._program,
             "memory": self._program.arena,
         }
@@ -245,11 +251,9 @@ class Session:
     def _run_verified(self, feeds: Feeds) -> dict[str, Array]:
         """A run whose every step is compared with the numpy reference, fed with the run's own tensors."""
         if not hasattr(self, "_traced"):
-            traced = object.__new__(Session)
-            traced.path, traced.threads = self.path, self.threads
-            traced.operators, traced._graph = self.operators, self._graph
-            traced._start(bind(lower(self._graph), self.threads, share_memory=False))
-            self._traced = traced
+            self._traced = self._with(bind(lower(self._graph), self.threads, share_memory=False))
+        if feeds is None:
+            feeds = {info.name: self.input(info.name) for info in self.inputs}
         check_steps(self._graph, self._traced.tensors(feeds))
         return self._run(feeds)
 

@@ -52,7 +52,7 @@ def test_a_stopped_source_gives_up_its_wait(tmp_path):
 
 
 def test_pictures_of_a_folder_come_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr("edgerun.serve.sources._SECONDS_PER_PICTURE", 0.0)
+    monkeypatch.setattr("edgerun.serve.sources.files._SECONDS_PER_PICTURE", 0.0)
     for name, value in (("b.png", 90), ("a.png", 10), ("c.png", 200)):
         cv2.imwrite(str(tmp_path / name), np.full((4, 4, 3), value, np.uint8))
     stop = threading.Event()

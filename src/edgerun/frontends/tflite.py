@@ -110,7 +110,8 @@ def _import(operator: Operator, tensors: _Tensors, place: str, resized: bool) ->
             )
         if value.type.dtype != inferred.dtype:
             raise FormatError(
-                f"{place}: its output '{value.name}' is {inferred.dtype}, but the file says {value.type.dtype}."
+                f"{place}: its output '{value.name}' is {inferred.dtype}, "
+                f"but the file says {value.type.dtype}."
             )
         value.type = inferred
     return [*task.nodes, node]

@@ -24,7 +24,7 @@ from edgerun.ir.op import (
     supported,
     wrap32,
 )
-from edgerun.ir.types import INT32, Array, Element, TensorType
+from edgerun.ir.types import INT32, Array, Element, Shape, TensorType
 
 Pair = tuple[int, int]
 Padding = tuple[int, int, int, int]  # top, left, bottom, right
@@ -36,7 +36,7 @@ def window_size(size: int, kernel: int, stride: int, dilation: int, before: int,
 
 
 def windows(
-    x: npt.NDArray[np.float64], kernel: Pair, strides: Pair, dilations: Pair, out: Pair
+    x: npt.NDArray[np.float64], kernel: Pair, strides: Pair, dilations: Pair, out: Shape
 ) -> npt.NDArray[np.float64]:
     """View of a padded NHWC array as [n, out_h, out_w, kernel_h, kernel_w, c]."""
     n, _, _, c = x.shape

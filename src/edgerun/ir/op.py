@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -134,4 +134,4 @@ def centered(array: Array, kind: TensorType) -> npt.NDArray[np.int64]:
 
 def wrap32(acc: Array) -> npt.NDArray[np.int32]:
     """Exact integers modulo 2^32, as int32."""
-    return acc.astype(np.int64).astype(np.uint64).astype(np.uint32).view(np.int32)  # type: ignore[return-value]
+    return acc.astype(np.int64).astype(np.uint64).astype(np.uint32).view(np.int32)

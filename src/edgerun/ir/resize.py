@@ -1,4 +1,9 @@
-"""Resizing of 8-bit NHWC images, with TFLite's coordinates."""
+"""Resizing of 8-bit NHWC images, with the coordinates of TFLite's reference kernels.
+
+An output index o lies at o * scale of the input, or at (o + 0.5) * scale - 0.5 with half-pixel centres, where
+scale = in / out, or (in - 1) / (out - 1) when the corners are aligned and out > 1. csrc/ops/resize.cc has the
+same arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerun.ir.op import Op, expect, supported
-from edgerun.ir.types import Array, TensorType
+from edgerun.ir.types import INT8, Array, TensorType
+
+Indices = npt.NDArray[np.int64]
+_ONE = 2048  # a weight of 1
 
 
 @dataclass(frozen=True)
@@ -30,18 +38,57 @@ class _Resize(Op, abstract=True):
         )
         return (x.with_shape((x.shape[0], *self.size, x.shape[3])),)
 
+    def _scale(self, size: int, out: int) -> tuple[int, int]:
+        """Numerator and denominator of the input pixels per output pixel."""
+        return (size - 1, out - 1) if self.align_corners and out > 1 else (size, out)
+
 
 @dataclass(frozen=True)
 class ResizeNearestNeighbor(_Resize):
-    """Each output pixel is one input pixel."""
+    """Each output pixel is one input pixel: reference_ops::ResizeNearestNeighbor with GetNearestNeighbor,
+    in float32 as there. With half-pixel centres the pixel is floor((o + 0.5) * scale)."""
+
+    def _pixels(self, size: int, out: int) -> Indices:
+        numerator, denominator = self._scale(size, out)
+        scale = np.float32(numerator) / np.float32(denominator)
+        position = (np.arange(out, dtype=np.float32) + np.float32(0.5 * self.half_pixel_centers)) * scale
+        nearest = np.floor(position.astype(np.float64) + 0.5 * self.align_corners)
+        return np.clip(nearest.astype(np.int64), 0, size - 1)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        raise NotImplementedError
+        rows, columns = map(self._pixels, arrays[0].shape[1:3], self.size)
+        return (arrays[0][:, rows][:, :, columns],)
 
 
 @dataclass(frozen=True)
 class ResizeBilinear(_Resize):
-    """Each output pixel is a weighted mean of four input pixels."""
+    """Each output pixel is a mean of 2 x 2 input pixels with integer weights of sum 2048 per axis.
+
+    uint8: exact positions, as reference_ops::ResizeBilinear. int8: positions in 1/1024 of a pixel
+    from a scale that is itself rounded to 1/1024, as reference_ops::ResizeBilinearInteger; on a wide
+    output they drift.
+    """
+
+    def _positions(self, size: int, out: int, dtype: np.dtype[np.generic]) -> Indices:
+        """In 1/2048 of an input pixel."""
+        numerator, denominator = self._scale(size, out)
+        o = np.arange(out)
+        if dtype == INT8:
+            scale = (1024 * numerator + denominator // 2) // denominator
+            position = 2 * (o * scale + (scale // 2 - 512 if self.half_pixel_centers else 0))
+        else:
+            ratio = numerator / denominator
+            exact = (o + 0.5) * ratio - 0.5 if self.half_pixel_centers else o * ratio
+            position = np.floor(exact * _ONE + 0.5).astype(np.int64)
+        return np.clip(position, 0, (size - 1) * _ONE)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        raise NotImplementedError
+        y: Indices = arrays[0].astype(np.int64)
+        for axis in (1, 2):
+            size = y.shape[axis]
+            position = self._positions(size, self.size[axis - 1], types[0].dtype)
+            first = position // _ONE
+            weight = (position % _ONE).reshape((-1, 1, 1) if axis == 1 else (-1, 1))
+            second = np.minimum(first + 1, size - 1)
+            y = y.take(first, axis) * (_ONE - weight) + y.take(second, axis) * weight
+        return (((y + (1 << 21)) >> 22).astype(types[0].dtype),)

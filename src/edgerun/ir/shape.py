@@ -150,5 +150,5 @@ class Cumsum(Op):
         x = np.flip(arrays[0], self.axis) if self.reverse else arrays[0]
         y = np.cumsum(x, axis=self.axis, dtype=x.dtype)
         if self.exclusive:
-            y = y - x
+            y = np.subtract(y, x)
         return (np.ascontiguousarray(np.flip(y, self.axis) if self.reverse else y),)

@@ -89,7 +89,7 @@ class Element:
     @property
     def limits(self) -> tuple[int, int]:
         """The smallest and the largest value of an integer dtype."""
-        info = np.iinfo(self.dtype)
+        info = np.iinfo(self.dtype.name)
         return int(info.min), int(info.max)
 
     def __str__(self) -> str:

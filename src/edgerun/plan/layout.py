@@ -51,7 +51,7 @@ class Layout:
         c, p = self.tensors[child], self.tensors[parent]
         if child in self._external:
             # The memory of an output is given: the parent has to move there.
-            return p.contiguous and self._move(parent, child, 0, c.channels)
+            return p.contiguous and self._move(parent, child, 0, p.channels)
         if not p.contiguous and c.channels != p.channels:
             return False
         self._set(child, p.root, p.offset, c.channels if p.contiguous else p.row_stride)

@@ -411,7 +411,7 @@ def _softmax(lo: _Lowering, node: Node) -> None:
 def _reshape(lo: _Lowering, node: Node) -> None:
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     if not lo.layout.alias(y, x):
-        lo.copy(lo.reshaped(x, lo.shape(y)), y, lo.shape(y))
+        lo.copy(x, lo.reshaped(y, lo.shape(x)), lo.shape(x))
 
 
 @_lowers(Concat)

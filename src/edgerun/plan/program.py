@@ -456,7 +456,7 @@ def _lay_out(plan: Plan, share: bool) -> tuple[Arena, dict[int, tuple[int, int]]
     arena = plan_arena(blocks, share)
     if arena.nbytes > knobs.max_arena_bytes():
         raise ModelError(
-            f"{plan.name}: the activations need {arena.nbytes >> 20} MB, "
+            f"{plan.name}: the activations need {arena.nbytes / 2**20:.1f} MB, "
             f"EDGERUN_MAX_ARENA_MB allows {knobs.max_arena_bytes() >> 20}."
         )
     roots = {i: (0, offset) for i, offset in zip(owned, arena.offsets, strict=True)}

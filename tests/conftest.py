@@ -1,0 +1,27 @@
+"""Marks the tests that need shared material, and says at the end how many of them could not run."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared_material import FOLDER
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Before `-m` selects: whoever asks for the folder needs it.
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.shared)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    missed = [r for r in skipped if "shared" in getattr(r, "keywords", ())]  # modules have none
+    if missed and not FOLDER.is_dir():
+        terminalreporter.write_line(
+            f"{len(missed)} MODEL TESTS DID NOT RUN: there is no {FOLDER}, "
+            "and EDGERUN_SHARED names no other folder of models.",
+            red=True,
+            bold=True,
+        )

@@ -1,0 +1,57 @@
+"""The house is complete: each operator of the IR has everything that an operator needs."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+import pytest
+
+import edgerun.ir
+from cases import CASES
+from edgerun.frontends import load_graph
+from edgerun.ir.elementwise import Unary
+from edgerun.ir.op import OPERATORS, Op
+from edgerun.passes import run_passes
+from edgerun.plan.lower import LOWERINGS, lower
+
+for module in pkgutil.iter_modules(edgerun.ir.__path__, "edgerun.ir."):
+    importlib.import_module(module.name)
+
+# Rare operators that run in Python, through their eval.
+HOST = {"Cumsum"}
+
+every_operator = pytest.mark.parametrize("name", sorted(OPERATORS))
+
+
+@every_operator
+def test_infer_and_eval(name: str) -> None:
+    op = OPERATORS[name]
+    assert op.infer is not Op.infer
+    assert op.eval is not Op.eval
+    if issubclass(op, Unary):
+        assert op.function is not Unary.function
+
+
+@every_operator
+def test_lowered_or_host(name: str) -> None:
+    lowered = any(base in LOWERINGS for base in OPERATORS[name].__mro__)
+    assert lowered != (name in HOST)
+
+
+@every_operator
+def test_cases_reach_the_plan(name: str) -> None:
+    """Each case of an operator has that operator in its plan or, where it needs no step, in its graph."""
+    cases = [case for case in CASES if case.operator == name]
+    assert cases
+    for case in cases:
+        loaded = load_graph(case.build())
+        in_file = {node.op.name for node in loaded.nodes}
+        graph = run_passes(loaded)
+        verbs = {step.verb for step in lower(graph).steps if step.operator == name}
+        assert name in in_file | {node.op.name for node in graph.nodes}
+        assert (verbs == {"host"}) == (name in HOST)
+
+
+def test_host_operators_exist() -> None:
+    assert set(OPERATORS) >= HOST

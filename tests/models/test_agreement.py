@@ -1,0 +1,100 @@
+"""Every operator of the shared models, fed with the reference's own inputs, and the models end to end."""
+
+from __future__ import annotations
+
+import agreement
+import numpy as np
+import pytest
+from agreement import MODELS
+
+import edgerun
+from edgerun.session import fixed_inputs
+from shared_material import FOLDER, needs_shared, shared
+
+pytestmark = needs_shared
+
+PATTERNS = (
+    "classification/*_int8",
+    "classification/*_quant",
+    "classification/*_ptq",
+    "vww/*",
+    "keyword/kws_dscnn_int8",
+    "keyword/micro_speech_int8",
+    "anomaly/ad01_toycar_int8",
+    "micro/hello_world_int8",
+    "face/openmv_fomo_face_detection",
+    "detection/ssd_mobilenet_v1_0.75_pets_uint8",
+    "detection/openmv_yolo_lc_192",
+)
+every_model = pytest.mark.parametrize("name", MODELS)
+
+
+def model_path(name: str):
+    if name == "vww/person_detect_int8":
+        pytest.importorskip("tflite_micro")
+    return shared(f"models/{name}.tflite")
+
+
+def test_the_list_of_models_is_complete() -> None:
+    found = {
+        str(path.relative_to(FOLDER / "models").with_suffix(""))
+        for pattern in PATTERNS
+        for path in (FOLDER / "models").glob(pattern + ".tflite")
+    }
+    assert found == set(MODELS)
+
+
+@every_model
+@pytest.mark.parametrize("given", ["real", "fixed"])
+def test_operators_agree_with_the_reference(name: str, given: str) -> None:
+    path = model_path(name)
+    if given == "real" and not MODELS[name]:
+        pytest.skip("there is no picture for this model")
+    infos = edgerun.Session(path, threads=1).inputs
+    feeds = agreement.model_feeds(name, FOLDER, infos) if given == "real" else fixed_inputs(infos)
+    differences = agreement.compare_operators(path, feeds)
+    assert len(differences) >= len(edgerun.Session(path, threads=1).operators) > 0
+    assert [d for d in differences if not d.engine_is_eval] == []
+    assert [d for d in differences if d.quanta > 1 or d.relative > 1e-5] == []
+
+
+@every_model
+def test_the_fused_model_gives_the_bits_of_the_unfused_graph(name: str) -> None:
+    path = model_path(name)
+    infos = edgerun.Session(path, threads=1).inputs
+    feeds = agreement.model_feeds(name, FOLDER, infos)
+    fused = edgerun.Session(path, threads=2).run(feeds)
+    plain = edgerun.Session(path, threads=1, preserve_all_tensors=True).run(feeds)
+    assert fused.keys() == plain.keys()
+    for output, array in fused.items():
+        np.testing.assert_array_equal(array, plain[output])
+
+
+# Models of a few layers, where rounding has no room to grow, and those that only have a label to compare.
+@pytest.mark.parametrize(
+    ("name", "quanta"),
+    [
+        ("micro/hello_world_int8", 1),
+        ("keyword/micro_speech_int8", 1),
+        ("keyword/kws_dscnn_int8", 1),
+        ("anomaly/ad01_toycar_int8", 1),
+        ("classification/mnist_cnn_int8", 1),
+    ],
+)
+def test_small_models_agree_end_to_end(name: str, quanta: int) -> None:
+    path = model_path(name)
+    infos = edgerun.Session(path, threads=1).inputs
+    for feeds in (agreement.model_feeds(name, FOLDER, infos), fixed_inputs(infos)):
+        found, _, _ = agreement.compare_whole(path, feeds)
+        assert found.quanta <= quanta
+
+
+def test_hello_world_agrees_on_all_256_inputs() -> None:
+    path = model_path("micro/hello_world_int8")
+    session, truth = edgerun.Session(path), agreement.LitertReference(path)
+    name = session.inputs[0].name
+    for value in range(-128, 128):
+        feeds = {name: np.array([[value]], np.int8)}
+        (mine,) = session.run(feeds).values()
+        (theirs,) = truth.run(feeds)
+        assert abs(int(mine[0, 0]) - int(theirs[0, 0])) <= 1
