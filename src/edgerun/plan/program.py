@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from edgerun._engine import StepSpec
 
 # A second thread costs some microseconds per step; a lane should have at least this much to do.
-_LANE_US = 4.0
+_LANE_US = 1.5
 # Multiply-adds per microsecond and lane, roughly, by instruction set: only for deciding on lanes.
 _MACS_PER_US = {
     "generic": 1e3,
@@ -46,6 +46,7 @@ _MACS_PER_US = {
     "dotprod": 3e4,
     "i8mm": 6e4,
 }
+_DEPTHWISE_SLOWER = 8.0
 _BYTES_PER_US = 1e4
 
 
@@ -311,7 +312,8 @@ def _convert_inputs(
 def _lanes(plan: Plan, step: Step, kernel: str, threads: int) -> int:
     """Threads for a step: as many as have enough to do to be worth waking."""
     moved = sum(plan.tensors[i].type.nbytes for i in (*step.inputs, *step.outputs))
-    time_us = step.macs / _MACS_PER_US.get(kernel, 1e5) + moved / _BYTES_PER_US
+    rate = _MACS_PER_US.get(kernel, 1e5) / (_DEPTHWISE_SLOWER if step.verb == "dwconv" else 1.0)
+    time_us = step.macs / rate + moved / _BYTES_PER_US
     return max(1, min(threads, int(time_us / _LANE_US)))
 
 
