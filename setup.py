@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import sysconfig
@@ -34,15 +35,22 @@ def sources(*folders: str) -> list[str]:
     return sorted(str(p.relative_to(ROOT)) for p in found)
 
 
+HEADERS = sorted(
+    str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*") if p.suffix in (".h", ".inc", ".inl")
+)
+
+
 class ParallelBuild(build_ext):
     """Compiles the files of an extension at the same time, and only those that changed."""
 
     def build_extensions(self) -> None:
         compiler = self.compiler
-        # Cython's output is C++ too, and older setuptools pass it to the C compiler.
-        jobs = int(os.environ.get("MAX_JOBS", os.cpu_count() or 1))
-        headers = [*(ROOT / "csrc").rglob("*.h"), *(ROOT / "csrc").rglob("*.in[cl]")]
-        newest_header = max(p.stat().st_mtime for p in [*headers, Path(__file__)])
+        # Objects outlive this build (pip would drop them), in a folder for each way to compile.
+        way = repr((compiler.compiler_so_cxx, COMPILE, sys.implementation.cache_tag))
+        self.build_temp = f"build/objects-{hashlib.sha256(way.encode()).hexdigest()[:12]}"
+        self.force = True  # to link: the module there may be made of another way's objects
+        jobs = int(os.environ.get("MAX_JOBS", len(os.sched_getaffinity(0))))
+        newest_header = max((ROOT / p).stat().st_mtime for p in [*HEADERS, "setup.py"])
 
         def compile_parallel(  # the signature of distutils' CCompiler.compile
             files, output_dir=None, macros=None, include_dirs=None, debug=0,
@@ -68,7 +76,13 @@ class ParallelBuild(build_ext):
         super().build_extensions()
 
 
-COMMON = {"include_dirs": ["csrc"], "extra_compile_args": COMPILE, "extra_link_args": LINK, "language": "c++"}
+COMMON = {
+    "include_dirs": ["csrc"],
+    "depends": HEADERS,
+    "extra_compile_args": COMPILE,
+    "extra_link_args": LINK,
+    "language": "c++",
+}
 # Kernels of another machine compile to nothing; `letterbox` belongs to _vision alone.
 ENGINE = [
     p
