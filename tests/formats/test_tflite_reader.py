@@ -20,8 +20,9 @@ from ai_edge_litert import schema_py_generated as litert
 
 from edgerun.errors import EdgerunError, FormatError, QuantizationError, UnsupportedOperatorError
 from edgerun.formats import tflite_schema as schema
-from edgerun.formats import tflite_writer
-from edgerun.formats.tflite_reader import Model, Operator, SubGraph, Tensor, read_model
+from edgerun.formats.flatbuffer_builder import FlatBufferBuilder
+from edgerun.formats.tflite_model import Model, Operator, SubGraph, Tensor
+from edgerun.formats.tflite_reader import read_model
 from edgerun.formats.tflite_writer import ModelBuilder, write_model
 
 SHARED = Path(os.environ.get("EDGERUN_SHARED") or Path(__file__).parents[2] / "../shared").resolve()
@@ -765,7 +766,7 @@ def test_random_damage() -> None:
     assert 0 < loaded < 5000
 
 
-class Sharing(tflite_writer._FlatBuffer):
+class Sharing(FlatBufferBuilder):
     """Writes each mapping once, however often it is referred to."""
 
     def __init__(self) -> None:

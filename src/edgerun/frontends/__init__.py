@@ -11,6 +11,14 @@ from edgerun.ir.graph import Graph
 from edgerun.ir.types import Shape
 
 TFLITE_MAGIC = b"TFL3"
+# How other files begin that people take for models.
+_OTHERS = {
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"PK\x03\x04": "a zip archive",
+    b"\x1f\x8b": "a gzip archive",
+    b"\x89HDF": "an HDF5 file",
+}
 
 
 def read_source(source: str | Path | bytes) -> tuple[str, bytes]:
@@ -36,5 +44,18 @@ def load_graph(source: str | Path | bytes, shapes: Mapping[str, Shape] | None = 
         return load_tflite(data, path, shapes or {})
     raise FormatError(
         f"{path}: not a model that edgerun knows: a .tflite file has 'TFL3' at byte 4, "
-        f"this one has {data[4:8]!r}."
+        f"this one {_appearance(data)}."
     )
+
+
+def _appearance(data: bytes) -> str:
+    """What the beginning of a file of another format tells about it, to follow "this one"."""
+    if not data:
+        return "is empty"
+    for magic, name in _OTHERS.items():
+        if data.startswith(magic):
+            return f"looks like {name}"
+    line = data[:40].decode("latin-1").partition("\n")[0].rstrip()
+    if line and line.isascii() and line.isprintable():
+        return f"begins with the text '{line}'"
+    return f"begins with the bytes {data[:8].hex(' ')}"

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgerun.errors import FormatError, InputError, ModelError, UnsupportedOperatorError
-from edgerun.formats.tflite_reader import Operator, Tensor, read_model
+from edgerun.formats.tflite_model import Operator, Tensor
+from edgerun.formats.tflite_reader import read_model
 from edgerun.frontends.tflite_ops import IMPORTERS, Import
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.types import Quantization, Shape, TensorType

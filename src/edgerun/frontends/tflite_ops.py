@@ -13,7 +13,7 @@ import numpy as np
 
 from edgerun.errors import FormatError, UnsupportedOperatorError
 from edgerun.formats import flexbuffer
-from edgerun.formats.tflite_reader import Operator
+from edgerun.formats.tflite_model import Operator
 from edgerun.ir.conv import Conv2d, DepthwiseConv2d, FullyConnected, Padding, Pair
 from edgerun.ir.detection import DetectionPostProcess
 from edgerun.ir.elementwise import Add, Clip, HardSwish, LeakyRelu, Logistic, Mul, Softmax, Sub, Tanh
