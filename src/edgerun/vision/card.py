@@ -7,7 +7,9 @@ Looked up in this order; the first that exists is used:
        task = "classification"        # or "detection", "tensors"
        labels = "birds.txt"           # beside the card
        scores = "logits"              # classification: "as-is" (default) or "logits" (softmax them)
+       decoder = "centre-points"      # detection: or "ssd" (default), TFLite's post-processing
        threshold = 0.4                # detection: the lowest score shown
+       overlap = 0.5                  # centre-points: IoU from which a better box hides others
        top = 5                        # classification: how many classes are shown
 
        [input]
@@ -38,6 +40,7 @@ Task = Literal["classification", "detection", "tensors"]
 Colour = Literal["rgb", "bgr", "grey"]
 Resize = Literal["stretch", "letterbox", "crop"]
 Scores = Literal["as-is", "logits"]
+DetectionDecoder = Literal["ssd", "centre-points"]
 
 _SOFTMAX_LIKE = ("softmax", "logistic", "sigmoid")
 _TRAILING = ("reshape", "squeeze", "quantize", "requantize", "dequantize", "cast")
@@ -67,7 +70,9 @@ class Card:
     input: InputCard
     labels: Labels | None = None
     scores: Scores = "as-is"
+    decoder: DetectionDecoder = "ssd"
     threshold: float = 0.4
+    overlap: float = 0.5
     top: int = 5
     source: str = ""
     notes: tuple[str, ...] = ()
@@ -191,7 +196,9 @@ class _Toml:
             task=self._choice(Task),
             labels=self._labels,
             scores=self._choice(Scores),
+            decoder=self._choice(DetectionDecoder),
             threshold=self._number(0.0, 1.0),
+            overlap=self._number(0.0, 1.0),
             top=self._count,
         )
         notes = () if "task" in fields else card.notes

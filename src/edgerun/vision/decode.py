@@ -11,6 +11,7 @@ import numpy.typing as npt
 from edgerun.errors import ConfigError
 from edgerun.ir.types import TensorInfo
 from edgerun.vision.card import Card, class_count, is_ssd
+from edgerun.vision.decode_centres import find_centres
 from edgerun.vision.detections import (
     Classification,
     Classifications,
@@ -32,7 +33,7 @@ def make_decoder(card: Card, outputs: Sequence[TensorInfo]) -> Decoder:
     if card.task == "classification":
         return _classifier(card, outputs)
     if card.task == "detection":
-        return _ssd(card, outputs)
+        return _ssd(card, outputs) if card.decoder == "ssd" else _centres(card, outputs)
     return _tensors(outputs)
 
 
@@ -104,6 +105,31 @@ def _ssd(card: Card, outputs: Sequence[TensorInfo]) -> Decoder:
             if score >= card.threshold and box[0] < box[2] and box[1] < box[3]:
                 label = names.get(int(index), f"class {int(index)}")
                 found.append(Detection(label, int(index), float(score), box))
+        return Detections(best_first(found), *placement.source)
+
+    return decode
+
+
+def _centres(card: Card, outputs: Sequence[TensorInfo]) -> Decoder:
+    fits = len(outputs) == 2 and all(len(info.shape) == 4 for info in outputs)
+    if not fits or outputs[0].shape[:3] != outputs[1].shape[:3] or outputs[1].shape[3] != 4:
+        shapes = ", ".join(str(list(info.shape)) for info in outputs)
+        raise ConfigError(
+            f"{card.source}: a detector of centre points has scores [1, rows, columns, classes] "
+            f"and boxes [1, rows, columns, 4]; this model has {shapes}."
+        )
+    scores_info, boxes_info = outputs
+    names = card.labels.for_detector() if card.labels is not None else {}
+
+    def decode(arrays: Mapping[str, Array], placement: Placement) -> Detections:
+        scores = real(arrays[scores_info.name], scores_info)[0]
+        boxes = real(arrays[boxes_info.name], boxes_info)[0]
+        found = []
+        for score, index, corners in find_centres(scores, boxes, card.threshold, card.overlap):
+            left, top, right, bottom = corners
+            box = (*placement.to_source(left, top), *placement.to_source(right, bottom))
+            if box[0] < box[2] and box[1] < box[3]:
+                found.append(Detection(names.get(index, f"class {index}"), index, score, box))
         return Detections(best_first(found), *placement.source)
 
     return decode

@@ -1,0 +1,48 @@
+"""The decoder `centre-points`: objects as points of a grid over the picture.
+
+Two outputs: scores [1, rows, columns, classes], 0 to 1, and boxes [1, rows, columns, 4]
+with (x, y, w, h): the object's centre is (column + 0.5 + x, row + 0.5 + y) cells from the left top
+corner, its sides are 4 * exp(w) and 4 * exp(h) cells. Where boxes of one class overlap by more than
+the card's `overlap`, the best remains.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgerun.vision.metrics import overlaps
+
+SIDE_UNIT = 4.0  # cells
+_MOST_CANDIDATES = 300
+
+Array = npt.NDArray[Any]
+
+
+def find_centres(
+    scores: Array, boxes: Array, threshold: float, overlap: float
+) -> list[tuple[float, int, list[float]]]:
+    """Score, class and box of each object, best first; a box is (left, top, right, bottom), 0 to 1
+    over the picture.
+
+    scores: float [rows, columns, classes], boxes: float [rows, columns, 4].
+    """
+    rows, columns, classes = np.nonzero(scores >= threshold)
+    order = np.argsort(-scores[rows, columns, classes], kind="stable")[:_MOST_CANDIDATES]
+    rows, columns, classes = rows[order], columns[order], classes[order]
+    raw = boxes[rows, columns].astype(np.float64)
+    grid = np.array(scores.shape[1::-1])
+    centres = (np.stack([columns, rows], 1) + 0.5 + raw[:, :2]) / grid
+    half = SIDE_UNIT / 2 * np.exp(raw[:, 2:]) / grid
+    corners = np.concatenate([centres - half, centres + half], 1)
+    clash = (overlaps(corners, corners) > overlap) & (classes[:, None] == classes)
+    kept: list[int] = []
+    for k in range(len(order)):
+        if not clash[k, kept].any():
+            kept.append(k)
+    return [
+        (float(scores[rows[k], columns[k], classes[k]]), int(classes[k]), corners[k].tolist())
+        for k in kept
+    ]
