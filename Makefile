@@ -38,16 +38,8 @@ build: .venv/build ## the extension modules, and edgerun installed in .venv
 
 # ---- what people run ----
 
-CLIP = $(EDGERUN_SHARED)/media/video/car-detection.mp4
-MODEL = $(EDGERUN_SHARED)/models/classification/tf2_mobilenet_v2_1.0_224_ptq.tflite
-LABELS = $(EDGERUN_SHARED)/labels/imagenet_labels.txt
-
-demo: ## a clip, a classifier and a live page: http://127.0.0.1:8000
-	@[ -f "$(CLIP)" ] && [ -f "$(MODEL)" ] || { \
-	  echo "The demo needs the clip and the model of EDGERUN_SHARED ($(EDGERUN_SHARED)), which are not there;" \
-	    "a bundled model comes with the next release."; exit 1; }
-	@$(MAKE) --no-print-directory build
-	$(PY) -m edgerun serve --camera "$(CLIP)" --model "$(MODEL)" --labels "$(LABELS)" --port 8000
+demo: build ## the demo camera with the bundled model, live: http://127.0.0.1:8000
+	$(PY) -m edgerun serve
 
 test: build ## the tests; those on models need EDGERUN_SHARED (default ../shared)
 	$(PYTEST) -m "not system"
@@ -56,7 +48,8 @@ test-system: .venv/system ## the tests that need other programs; as root it inst
 	$(PYTEST) -m system
 
 # Debian's packages of the programs that they run.
-SYSTEM_PACKAGES := qemu-user
+SYSTEM_PACKAGES := qemu-user chromium fonts-dejavu-core python3-gi gir1.2-gst-rtsp-server-1.0 \
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
 
 .venv/system: pyproject.toml Makefile | .venv/build
 	@if dpkg -s $(SYSTEM_PACKAGES) > /dev/null 2>&1; then :; \
@@ -77,7 +70,6 @@ lint: build ## ruff, mypy --strict, and the C++ with warnings as errors
 	EDGERUN_STRICT=1 $(PY) setup.py --quiet build_ext --build-lib build/strict
 
 bench: build ## the benchmarks: bench/README.md explains them
-	@[ -f bench/__main__.py ] || { echo "There are no benchmarks yet."; exit 1; }
 	$(PY) -m bench
 
 wheel: .venv/environment ## a wheel in dist/

@@ -9,4 +9,5 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 if __name__ == "__main__":
-    sys.exit(max(subprocess.run([sys.executable, HERE / name]).returncode for name in ("kernels.py", "models.py")))
+    scripts = [HERE / "kernels.py", HERE / "models.py"]
+    sys.exit(max(subprocess.run([sys.executable, script], check=False).returncode for script in scripts))

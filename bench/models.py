@@ -57,7 +57,9 @@ def cpu_name() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("models", nargs="*", type=Path)
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--seconds", type=float, default=2.0)
@@ -82,7 +84,8 @@ def main() -> None:
                 continue
             own_us, peer_us = (found[e]["median_ms"] * 1e3 for e in ("edgerun", "litert"))
             ratios.append(peer_us / own_us)
-            print(f"| {model.stem} | {threads} | {own_us:.1f} | {peer_us:.1f} | {ratios[-1]:.2f} |", flush=True)
+            figures = f"{own_us:.1f} | {peer_us:.1f} | {ratios[-1]:.2f}"
+            print(f"| {model.stem} | {threads} | {figures} |", flush=True)
     if ratios:
         mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
         print(f"\ngeometric mean {mean:.2f}, worst {min(ratios):.2f}")

@@ -70,6 +70,7 @@ const GemmS8Kernel soft = {
     amx_packed_bytes,
     amx_pack,
     SoftGemm::run,
+    nullptr,
     SoftGemm::enter,
     SoftGemm::leave,
 };

@@ -40,6 +40,7 @@ KNOBS = (
     Knob("EDGERUN_CACHE_DIR", "", "Folder of cached programs and packs; default: XDG_CACHE_HOME/edgerun."),
     Knob("EDGERUN_MAX_ARENA_MB", "2048", "A model whose activations need more memory is refused."),
     Knob("EDGERUN_MAX_FOLD_MB", "64", "Constant folding never creates a constant larger than this."),
+    Knob("EDGERUN_TOKENS_FILE", "", "File of the tokens that let people look at `serve`, one on each line."),
 )
 _DEFAULTS = {knob.name: knob.default for knob in KNOBS}
 
@@ -96,3 +97,9 @@ def max_arena_bytes() -> int:
 def max_fold_bytes() -> int:
     """The largest constant that folding may create."""
     return _positive("EDGERUN_MAX_FOLD_MB") << 20
+
+
+def tokens_file() -> Path | None:
+    """Where the tokens of the web server are, or None."""
+    text = _text("EDGERUN_TOKENS_FILE")
+    return Path(text) if text else None

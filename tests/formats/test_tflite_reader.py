@@ -54,7 +54,8 @@ NEWER_FIELDS = {"quantspec", "externalbuffer"}
 
 
 def codes(cls: Any) -> dict[str, int]:
-    return {name: value for name, value in vars(cls).items() if isinstance(value, int)}
+    values = vars(cls).items()  # Python 3.13 adds __firstlineno__
+    return {name: value for name, value in values if isinstance(value, int) and not name.startswith("__")}
 
 
 class Recorder:

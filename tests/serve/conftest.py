@@ -60,7 +60,7 @@ class FakeSource:
         self._items: list[Any] = []
         self._changed = threading.Condition()
         self.closed = threading.Event()
-        self._number = 0
+        self.number = 0
 
     def push(self, item: Any = "frame") -> None:
         with self._changed:
@@ -76,8 +76,8 @@ class FakeSource:
             raise item
         if item is None:
             return None
-        frame = Frame(np.full((240, 320, 3), 60, np.uint8), "front", self._number)
-        self._number += 1
+        frame = Frame(np.full((240, 320, 3), 60, np.uint8), "front", self.number)
+        self.number += 1
         return frame
 
     def close(self) -> None:

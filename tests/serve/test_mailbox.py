@@ -24,6 +24,27 @@ def test_take_waits_for_an_item():
     assert got == ["frame"]
 
 
+def test_what_is_handed_over_is_not_lost():
+    box: Mailbox[int] = Mailbox()
+    got: list[int | None] = []
+    writer = threading.Thread(target=lambda: [box.hand(i) for i in range(200)])
+    writer.start()
+    got = [box.take() for _ in range(200)]
+    writer.join(10)
+    assert got == list(range(200))
+
+
+def test_close_lets_the_one_who_hands_over_go():
+    box: Mailbox[int] = Mailbox()
+    box.hand(1)
+    writer = threading.Thread(target=box.hand, args=(2,))
+    writer.start()
+    box.close()
+    writer.join(10)
+    assert not writer.is_alive()
+    assert (box.take(), box.take()) == (1, None)
+
+
 def test_close_wakes_the_reader_and_ends_it():
     box: Mailbox[str] = Mailbox()
     got: list[str | None] = []

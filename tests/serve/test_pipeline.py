@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 
 from edgerun.errors import CameraError
 from edgerun.serve.broadcast import Subscription
+from edgerun.serve.pipeline import Stream
+from edgerun.serve.sources import Interruption
 from edgerun.vision.draw import colour_of
 
 
@@ -58,6 +61,82 @@ def test_a_failed_camera_is_said_once_and_the_source_closed(stream, source, even
     eventually(lambda: stream.state == "failed")
     assert stream.trouble == "The camera is gone."
     assert [record.message for record in caplog.records] == ["front: The camera is gone."]
+
+
+def test_a_live_camera_that_is_away_is_said_once_for_each_reason(
+    stream, source, eventually, caplog
+):
+    caplog.set_level("INFO")
+    for reason in ("Gone.", "Gone.", "Refused.", "Refused."):
+        source.push(Interruption(reason))
+    eventually(lambda: stream.trouble == "Refused.")
+    assert stream.state == "reconnecting"
+    source.push()
+    eventually(lambda: stream.results.latest)
+    assert (stream.state, stream.trouble) == ("running", "")
+    assert [record.message for record in caplog.records] == [
+        "front: Gone. It is tried again until it is back.",
+        "front: Refused. It is tried again until it is back.",
+        "front: The camera is back.",
+    ]
+
+
+def test_one_camera_that_fails_leaves_the_others_alone(stream, source, metrics, eventually):
+    other_source = type(source)()
+    other = Stream("back", other_source, type(stream.model)(), metrics)
+    other.start()
+    other_source.push(CameraError("The camera is gone."))
+    eventually(lambda: other.state == "failed")
+    source.push()
+    eventually(lambda: stream.results.latest)
+    assert (stream.state, stream.trouble) == ("running", "")
+    other.stop(timeout=10)
+
+
+def test_frames_that_the_source_skipped_count_as_captured_and_dropped(stream, source, eventually):
+    source.push()
+    eventually(lambda: stream.results.latest)
+    source.number += 4
+    source.push()
+    eventually(lambda: stream.results.latest.frame.number == 5)
+    frames = stream.stats.to_dict()["frames"]
+    assert (frames["captured"], frames["processed"]) == (6, 2)
+    assert frames["dropped"] == {"skipped": 4}
+
+
+def test_a_rate_lets_the_rest_go(source, model, metrics, eventually):
+    stream = Stream("front", source, model, metrics, rate=0.01)
+    stream.start()
+    for _ in range(5):
+        source.push()
+    eventually(lambda: stream.stats.to_dict()["frames"]["dropped"] == {"rate": 4})
+    eventually(lambda: stream.results.latest)
+    stream.stop(timeout=10)
+
+
+def test_a_patient_stream_loses_nothing(source, model, metrics, eventually):
+    stream = Stream("front", source, model, metrics, patient=True)
+    model.gate = threading.Semaphore(0)
+    stream.start()
+    for _ in range(20):
+        source.push()
+    source.push(None)
+    model.gate.release(20)
+    eventually(lambda: stream.state == "ended")
+    eventually(lambda: stream.stats.to_dict()["frames"]["processed"] == 20)
+    assert stream.stats.to_dict()["frames"]["dropped"] == {}
+    stream.stop(timeout=10)
+
+
+def test_sinks_are_offered_every_result(source, model, metrics, eventually):
+    taken = []
+    sink = SimpleNamespace(offer=lambda result: taken.append(result.frame.number))
+    stream = Stream("front", source, model, metrics, patient=True, sinks=[sink])
+    stream.start()
+    for _ in range(5):
+        source.push()
+    eventually(lambda: taken == [0, 1, 2, 3, 4])
+    stream.stop(timeout=10)
 
 
 def test_a_failing_model_loses_its_frame_only(stream, source, model, eventually, caplog):

@@ -11,7 +11,7 @@ import pytest
 from edgerun.errors import CameraError, ConfigError
 from edgerun.serve.config import CameraConfig, ModelConfig, ServeConfig, name_cameras
 from edgerun.serve.devices import CameraDevice, list_cameras
-from edgerun.serve.sources import open_source
+from edgerun.serve.sources import Interruption, open_source
 
 
 def brightness(source, stop: threading.Event, count: int) -> list[int]:
@@ -62,16 +62,26 @@ def test_pictures_of_a_folder_come_by_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("spec", "message"),
+    ("spec", "reason"),
     [
-        ("nowhere.mp4", "no camera or file 'nowhere.mp4'"),
         ("/dev/video987", "no camera /dev/video987"),
         ("987", "no camera /dev/video987"),
+        ("rtsp://127.0.0.1:9/cam", "connection refused"),
+        ("http://127.0.0.1:9/cam.mjpg", "connection refused"),
     ],
 )
-def test_what_is_not_there(spec, message):
-    with pytest.raises(CameraError, match=message):
-        open_source(spec, "a")
+def test_a_live_camera_that_is_not_there_may_come_later(spec, reason):
+    source = open_source(spec, "a")
+    with pytest.raises(Interruption, match=reason):
+        source.read(threading.Event())
+    source.close()
+
+
+def test_a_file_that_is_not_there_is_an_error_at_once():
+    with pytest.raises(CameraError, match=r"no camera or file 'nowhere\.mp4'"):
+        open_source("nowhere.mp4", "a")
+    with pytest.raises(CameraError, match=r"no camera or file 'ftp://\*\*\*@h/a\.mp4'"):
+        open_source("ftp://me:secret@h/a.mp4", "a")
 
 
 def test_files_that_are_no_pictures(tmp_path):
@@ -84,6 +94,29 @@ def test_files_that_are_no_pictures(tmp_path):
         open_source(str(tmp_path / "b.png"), "a")
     with pytest.raises(CameraError, match="has no pictures"):
         open_source(str(tmp_path / "empty"), "a")
+
+
+def test_a_hurried_file_comes_at_once(clip, tmp_path):
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            assert not timeout, "nothing is waited for"
+            return False
+
+    video = open_source(str(clip), "a", loop=False, pace="fast")
+    assert brightness(video, Stop(), 11)[10] == -1
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((4, 4, 3), np.uint8))
+    picture = open_source(str(tmp_path / "a.png"), "a", pace="fast")
+    assert brightness(picture, Stop(), 3) == [0, 0, 0]
+
+
+def test_no_name_tells_a_secret():
+    specs = [
+        "rtsp://me:secret@10.0.0.7/cam/yard",
+        "rtsp://me:secret@10.0.0.7",
+        "http://h/video.mjpg?user=me&pwd=secret",
+        "http://h?pwd=secret",
+    ]
+    assert name_cameras(specs) == ["yard", "10-0-0-7", "video", "h"]
 
 
 def test_names_are_short_unique_words():

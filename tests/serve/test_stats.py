@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 
+from edgerun.serve.process import ProcessUsage
 from edgerun.serve.stats import Stats
 
 
@@ -48,6 +51,63 @@ def test_drops_are_counted_by_reason(metrics, clock):
     for reason in ("newer_frame", "newer_frame", "error"):
         stats.dropped(reason)
     assert stats.to_dict()["frames"]["dropped"] == {"newer_frame": 2, "error": 1}
+
+
+def test_history_has_a_point_for_each_two_seconds(metrics, clock):
+    stats = Stats(metrics.of("front"))
+    for second in range(100, 108):
+        for i in range(1, 6):
+            clock[0] = second + i / 10
+            if second not in (104, 105):
+                stats.finished(0.001 * i, {"infer": 0.002})
+    # The first two seconds began before the stream; the last ones are not over.
+    history = stats.history()
+    assert history == {
+        "first": 51,
+        "fps": [5.0, 0.0],
+        "age_p50_ms": [3.0, None],
+        "age_p99_ms": [5.0, None],
+        "infer_ms": [2.0, None],
+    }
+    clock[0] = 108
+    assert stats.history(after=52) == {
+        "first": 53,
+        "fps": [5.0],
+        "age_p50_ms": [3.0],
+        "age_p99_ms": [5.0],
+        "infer_ms": [2.0],
+    }
+    assert stats.history(after=53)["fps"] == []
+
+
+def test_history_ends_after_five_minutes(metrics, clock):
+    stats = Stats(metrics.of("front"))
+    for _ in range(1000):
+        clock[0] += 1
+        stats.finished(0.001, {})
+    history = stats.history()
+    assert history["fps"] == [1.0] * 150
+    assert history["infer_ms"] == [None] * 150
+    assert history["first"] == 1100 // 2 - 150
+    clock[0] += 10_000
+    assert stats.history()["fps"] == [0.0] * 150
+
+
+def test_process_usage_is_of_the_last_seconds(clock, monkeypatch):
+    busy = [10.0]
+    monkeypatch.setattr(time, "process_time", lambda: busy[0])
+    usage = ProcessUsage()
+    clock[0] += 2
+    busy[0] += 1
+    assert usage.to_dict()["cpu_percent"] == 50.0
+    clock[0] += 4
+    busy[0] += 6
+    figures = usage.to_dict()
+    assert figures["cpu_percent"] == 150.0
+    assert figures["cpus"] >= 1
+    status = Path("/proc/self/status").read_text()
+    resident = int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+    assert figures["memory_bytes"] == pytest.approx(resident, rel=0.1)
 
 
 def test_prometheus_sees_the_same(metrics, clock):

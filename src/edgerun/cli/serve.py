@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,55 +13,59 @@ from edgerun.errors import ConfigError
 
 
 @click.command("serve")
+@click.argument("config", type=PATH, required=False)
 @click.option(
     "--camera",
     "cameras",
     multiple=True,
-    required=True,
     metavar="CAMERA",
-    help="0 | /dev/video0 | file.mp4 | picture.jpg | folder/; may be given several times.",
+    help="0 | /dev/video0 | rtsp://... | http://... (MJPEG) | file.mp4 | picture.jpg | folder/ | "
+    "demo; may be given several times.",
 )
-@click.option("--model", type=PATH, required=True)
+@click.option("--model", type=PATH)
 @click.option("--labels", type=PATH, help="Names of the classes, .txt or .pbtxt.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="The lowest score of a box.")
+@click.option("--rate", type=click.FloatRange(0.01, 1000), help="Frames a second, at most.")
+@click.option("--loop/--once", default=None, help="Begin files again at the end.  [default: loop]")
+@click.option("--pace", type=click.Choice(["real", "fast"]), help="fast: files without a pause.")
+@click.option("--backend", type=click.Choice(BACKENDS))
+@click.option("--events", type=PATH, metavar="FILE", help="Append results as JSON lines; - prints.")
+@click.option("--host", help="The address to serve on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="[default: 8000]")
 @click.option(
-    "--loop/--once", default=True, show_default=True, help="Begin files again at the end."
+    "--insecure", is_flag=True, default=None, help="Allow other machines to look without a token."
 )
-@click.option("--backend", type=click.Choice(BACKENDS), default="edgerun", show_default=True)
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-@click.option("--insecure", is_flag=True, help="Allow a --host that other machines can reach.")
 @threads_option
 def command(
-    cameras: tuple[str, ...],
-    model: Path,
-    labels: Path | None,
-    threshold: float | None,
-    loop: bool,
-    backend: str,
-    host: str,
-    port: int,
-    insecure: bool,
-    threads: int | None,
+    config: Path | None, cameras: tuple[str, ...], model: Path | None, **options: Any
 ) -> None:
-    """Run a model on cameras; watch on http://localhost:8000. SIGTERM or Ctrl-C ends it."""
-    from edgerun.serve.config import CameraConfig, ModelConfig, ServeConfig, name_cameras
+    """Run a model on cameras; watch on http://localhost:8000. SIGTERM or Ctrl-C ends it.
 
+    CONFIG is a TOML file; what is given here goes before what it says.
+    """
     try:
+        from edgerun.serve.config_file import read_config
         from edgerun.serve.service import Service
     except ImportError as error:
         raise ConfigError(
             f"Serving needs {error.name}: install it with `pip install edgerun[serve]`."
         ) from error
 
-    names = name_cameras(list(cameras))
-    config = ServeConfig(
-        cameras=tuple(
-            CameraConfig(name, camera, loop) for name, camera in zip(names, cameras, strict=True)
-        ),
-        model=ModelConfig(existing(model), labels, threads, threshold, backend),
-        host=host,
-        port=port,
-        insecure=insecure,
-    )
-    Service(config).run()
+    given: dict[str, Any] = {
+        "model": _table(options, "labels", "threshold", "backend", "threads"),
+        "server": _table(options, "host", "port", "insecure"),
+    }
+    if cameras:
+        given["camera"] = [{"source": camera} for camera in cameras]
+    if model is not None:
+        given["model"]["path"] = os.fspath(existing(model))
+    if options["events"] is not None:
+        given["sinks"] = {"jsonl": {"path": os.fspath(options["events"])}}
+    each_camera = _table(options, "rate", "loop", "pace")
+    Service(read_config(config, given, each_camera)).run()
+
+
+def _table(options: dict[str, Any], *keys: str) -> dict[str, Any]:
+    """Those of the options that were given."""
+    found = {key: options[key] for key in keys if options[key] is not None}
+    return {key: str(v) if isinstance(v, Path) else v for key, v in found.items()}

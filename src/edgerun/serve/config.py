@@ -3,65 +3,125 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from edgerun.errors import ConfigError
+from edgerun.serve.sources import Pace, is_address
+
+# A value must have its key's type: no number from text, no text from a number.
+STRICT = ConfigDict(extra="forbid", strict=True)
+Port = Annotated[int, Field(ge=0, le=65535)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class CameraConfig:
-    """One stream: where pictures come from. `name` is unique, and a word in URLs and metrics."""
+    """One stream: where pictures come from.
 
-    name: str
-    camera: str
+    name: unique, and a word in URLs and metrics. rate: frames looked at a second, at most. pace,
+    loop: of files, see open_source.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    source: Annotated[str, Field(min_length=1)] = field(repr=False)
     loop: bool = True
+    rate: Annotated[float, Field(gt=0, le=1000)] | None = None
+    pace: Pace = "real"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class ModelConfig:
-    """The model, and what the command line says instead of its card."""
+    """The model, and what is said here instead of in its card."""
 
     path: Path
     labels: Path | None = None
-    threads: int | None = None
-    threshold: float | None = None
-    backend: str = "edgerun"
+    threads: Annotated[int, Field(ge=1)] | None = None
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    backend: Literal["edgerun", "litert"] = "edgerun"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
+class JsonLinesConfig:
+    """Results as lines of JSON. path: a file that grows, `-` for stdout.
+
+    only: every result, or those that show other things than the last one of their camera.
+    """
+
+    path: str
+    only: Literal["all", "changes"] = "all"
+
+
+@dataclass(frozen=True, config=STRICT)
 class ServeConfig:
-    """Everything `serve` needs. `insecure` allows addresses other than this machine's own."""
+    """Everything `serve` needs.
+
+    tokens: whoever brings one may look; without any, everybody who reaches the port. insecure: the
+    latter is meant, although other machines reach it.
+    """
 
     cameras: tuple[CameraConfig, ...]
     model: ModelConfig
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: Port = 8000
     insecure: bool = False
+    tokens: tuple[str, ...] = field(default=(), repr=False)
+    events: JsonLinesConfig | None = None
 
     def check(self) -> None:
         """Raises ConfigError for a combination that must not run."""
         if not self.cameras:
             raise ConfigError("There is no camera to serve.")
-        if not self.insecure and not _is_loopback(self.host):
+        names = [camera.name for camera in self.cameras]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError(f"Two cameras have the name {name!r}: names must differ.")
+        for camera in self.cameras:
+            if camera.pace == "fast" and camera.rate is not None:
+                raise ConfigError(
+                    f'The camera {camera.name!r} has a rate and pace = "fast", which means every '
+                    "frame: expected one of the two."
+                )
+        if not (self.insecure or self.tokens or _is_loopback(self.host)):
             raise ConfigError(
                 f"Serving on {self.host} shows the cameras to everybody who reaches this machine: "
-                "add --insecure if that is meant, or leave --host away."
+                "give tokens ([server] tokens in the configuration file, or "
+                "EDGERUN_TOKENS_FILE), or add --insecure if that is meant, or leave the host away."
             )
 
 
 def name_cameras(specs: list[str]) -> list[str]:
-    """Short, unique names: "0" -> camera0, "/dev/video0" -> video0, a file -> its stem."""
+    """Short, unique names: "0" -> camera0, "/dev/video0" -> video0, a file -> its stem.
+
+    An address is named by the end of its path or else by its host, never by its query.
+    """
     names: list[str] = []
     for spec in specs:
-        stem = f"camera{spec}" if spec.isdecimal() else Path(spec).stem
-        base = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in stem)
-        base = base or "camera"
+        base = "".join(
+            c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in _stem(spec)
+        )
+        base = base[:48] or "camera"
         name, number = base, 2
         while name in names:
             name, number = f"{base}-{number}", number + 1
         names.append(name)
     return names
+
+
+def _stem(spec: str) -> str:
+    if spec.isdecimal():
+        return f"camera{spec}"
+    if not is_address(spec):
+        return Path(spec).stem
+    try:
+        parts = urlsplit(spec)
+        return Path(parts.path).stem or parts.hostname or ""
+    except ValueError:
+        return ""
 
 
 def _is_loopback(host: str) -> bool:

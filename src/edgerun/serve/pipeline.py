@@ -1,11 +1,16 @@
 """One camera through one model, and its pictures for those who watch.
 
-    grabbing thread: source -> mailbox
-    working thread:  mailbox -> prepare -> infer -> decode -> results
+    grabbing thread: source -> rate limit -> mailbox
+    working thread:  mailbox -> prepare -> infer -> decode -> results, sinks
     drawing thread:  a result, while somebody watches -> draw -> JPEG -> pictures
 
 Each arrow between threads keeps only the newest item, so nothing waits for what is slower, and the
-age of a frame is bounded by about two runs of the working thread.
+age of a frame is bounded by about two runs of the working thread. Only a file that is to be read
+without loss (`patient`) waits for the model.
+
+What becomes of a frame without a result is counted by reason: `skipped` (the camera was faster than
+it could be read), `rate` (above the camera's rate), `newer_frame` (replaced while the model was
+busy), `error` (the model failed on it).
 """
 
 from __future__ import annotations
@@ -14,18 +19,21 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from edgerun.errors import EdgerunError
 from edgerun.serve.broadcast import Broadcast
 from edgerun.serve.mailbox import Mailbox
 from edgerun.serve.metrics import Metrics
-from edgerun.serve.sources import Source
+from edgerun.serve.rate import RateLimit
+from edgerun.serve.sources import Interruption, Source
 from edgerun.serve.stats import Stats
-from edgerun.vision.detections import Prediction
+from edgerun.vision.detections import Detections, Prediction
 from edgerun.vision.draw import draw
 from edgerun.vision.frame import Frame
+from edgerun.vision.metrics import PrecisionRecall
 from edgerun.vision.model import Model
 from edgerun.vision.opencv import opencv
 
@@ -36,7 +44,9 @@ _MAX_PICTURE_SIDE = 1280
 _DRAWING_NICENESS = 10
 _STALLED_SECONDS = 10.0
 
-State = Literal["starting", "running", "ended", "failed", "stopped"]
+# starting: no frame yet; reconnecting: a live camera is away; ended: a file is over;
+# failed: for good; stopped: by us.
+State = Literal["starting", "running", "reconnecting", "ended", "failed", "stopped"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +68,31 @@ class Result:
         }
 
 
-class Stream:
-    """A camera that runs. `source` is open; it is closed here, by the thread that reads it."""
+class Sink(Protocol):
+    """Takes every result."""
 
-    def __init__(self, name: str, source: Source, model: Model, metrics: Metrics) -> None:
+    def offer(self, result: Result) -> None:
+        """Never waits and never raises; called by several threads."""
+
+
+class Stream:
+    """A camera that runs. `source` is open; it is closed here, by the thread that reads it.
+
+    rate: at most so many frames a second are looked at. patient: the source waits for the model,
+    nothing is dropped.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: Source,
+        model: Model,
+        metrics: Metrics,
+        *,
+        rate: float | None = None,
+        patient: bool = False,
+        sinks: Sequence[Sink] = (),
+    ) -> None:
         self.name = name
         self.model = model
         self.stats = Stats(metrics.of(name))
@@ -71,6 +102,12 @@ class Stream:
         self._camera_error = ""
         self._model_error = ""
         self._source = source
+        self._limit = RateLimit(rate) if rate is not None else None
+        self._patience_seconds = max(_STALLED_SECONDS, 3 / rate if rate is not None else 0.0)
+        self._patient = patient
+        self._sinks = tuple(sinks)
+        self._next_number = 0
+        self._accuracy = PrecisionRecall()  # counts only frames whose truth is known
         self._frames: Mailbox[Frame] = Mailbox()
         self._to_draw: Mailbox[Result] = Mailbox()
         self._stop = threading.Event()
@@ -85,14 +122,18 @@ class Stream:
 
     def stop(self, timeout: float = 1.0) -> None:
         """Ends the threads and the subscriptions. A camera that hangs is left behind."""
+        self.begin_stop()
+        until = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(until - time.monotonic(), 0.0))
+
+    def begin_stop(self) -> None:
+        """Asks the threads to end and ends the subscriptions; waits for nothing."""
         self._stop.set()
         self._frames.close()
         self._to_draw.close()
         self.results.close()
         self.pictures.close()
-        until = time.monotonic() + timeout
-        for thread in self._threads:
-            thread.join(max(until - time.monotonic(), 0.0))
 
     def show(self) -> None:
         """Somebody begins to watch: draw the newest result although it is already past."""
@@ -102,11 +143,11 @@ class Stream:
 
     @property
     def trouble(self) -> str:
-        """Why this stream is not well, or an empty string. A model may recover, a camera not."""
+        """Why this stream is not well, or an empty string."""
         if self._camera_error or self._model_error:
             return self._camera_error or self._model_error
         silent = self.stats.silent_seconds()
-        if self.state in ("starting", "running") and silent > _STALLED_SECONDS:
+        if self.state in ("starting", "running") and silent > self._patience_seconds:
             return f"No result for {silent:.0f} seconds."
         return ""
 
@@ -118,6 +159,7 @@ class Stream:
             "state": self.state,
             "trouble": self.trouble,
             "model": {"name": self.model.name, "task": self.model.card.task},
+            "accuracy": self._accuracy.to_dict() if self._accuracy.frames else None,
             **self.stats.to_dict(),
             "latest": None if latest is None else latest.to_dict(),
         }
@@ -125,13 +167,14 @@ class Stream:
     def _grab(self) -> None:
         try:
             while not self._stop.is_set():
-                frame = self._source.read(self._stop)
+                try:
+                    frame = self._source.read(self._stop)
+                except Interruption as error:
+                    self._interrupted(error)
+                    continue
                 if frame is None:
                     break
-                self.state = "running"
-                self.stats.captured()
-                if self._frames.put(frame):
-                    self.stats.dropped("newer_frame")
+                self._arrived(frame)
             self.state = "stopped" if self._stop.is_set() else "ended"
         except Exception as error:
             self.state = "failed"
@@ -140,6 +183,31 @@ class Stream:
         finally:
             self._frames.close()
             self._source.close()
+
+    def _interrupted(self, error: Interruption) -> None:
+        # Told when it begins and when the reason changes, not at every attempt.
+        if str(error) != self._camera_error and not self._stop.is_set():
+            _log.warning("%s: %s It is tried again until it is back.", self.name, error)
+        self._camera_error = str(error)
+        self.state = "reconnecting"
+
+    def _arrived(self, frame: Frame) -> None:
+        if self.state == "reconnecting":
+            _log.info("%s: The camera is back.", self.name)
+        self._camera_error = ""
+        self.state = "running"
+        while self._next_number < frame.number:
+            self._next_number += 1
+            self.stats.captured()
+            self.stats.dropped("skipped")
+        self._next_number = frame.number + 1
+        self.stats.captured()
+        if self._limit is not None and not self._limit.allows(frame.captured_ns):
+            self.stats.dropped("rate")
+        elif self._patient:
+            self._frames.hand(frame)
+        elif self._frames.put(frame):
+            self.stats.dropped("newer_frame")
 
     def _work(self) -> None:
         while (frame := self._frames.take()) is not None:
@@ -152,8 +220,12 @@ class Stream:
                     self._log_failure(error)
                 continue
             self._model_error = ""
+            if frame.truth is not None and isinstance(result.prediction, Detections):
+                self._accuracy.update(frame.truth, result.prediction.items)
             self.stats.finished(result.age, result.stages)
             self.results.publish(result)
+            for sink in self._sinks:
+                sink.offer(result)
             if self.pictures.watched:
                 self._to_draw.put(result)
 

@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -19,10 +20,15 @@ from edgerun.serve.config import ServeConfig
 from edgerun.serve.http import make_app
 from edgerun.serve.metrics import Metrics
 from edgerun.serve.pipeline import Stream
+from edgerun.serve.security import protect
+from edgerun.serve.sinks import JsonLines
 from edgerun.serve.sources import open_source
 from edgerun.vision.model import Model, load
 
 _log = logging.getLogger(__name__)
+
+# What all cameras together may take to end; one that hangs is left behind.
+_STOP_SECONDS = 0.5
 
 
 class Service:
@@ -36,23 +42,36 @@ class Service:
         config.check()
         self._socket = _bind(config.host, config.port)
         self._metrics = Metrics()
+        self._tokens = config.tokens
         self._streams: list[Stream] = []
+        self._sinks: list[JsonLines] = []
         try:
             model = _load_model(config, self._metrics)
+            if config.events is not None:
+                self._sinks.append(JsonLines(config.events, self._metrics))
             for index, camera in enumerate(config.cameras):
-                source = open_source(camera.camera, camera.name, camera.loop)
-                own = model if index == 0 else model.twin()
-                self._streams.append(Stream(camera.name, source, own, self._metrics))
+                stream = Stream(
+                    camera.name,
+                    open_source(camera.source, camera.name, camera.loop, camera.pace),
+                    model if index == 0 else model.twin(),
+                    self._metrics,
+                    rate=camera.rate,
+                    patient=camera.pace == "fast",
+                    sinks=self._sinks,
+                )
+                self._streams.append(stream)
             model.warm_up()
         except BaseException:
             self._socket.close()
+            for sink in self._sinks:
+                sink.close()
             raise
         host = f"[{config.host}]" if ":" in config.host else config.host
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
 
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT (or stop()); returns when everything has ended."""
-        app = make_app(self._streams, self._metrics)
+        app = protect(make_app(self._streams, self._metrics), self._tokens)
         settings = uvicorn.Config(
             app,
             log_level="warning",
@@ -74,8 +93,13 @@ class Service:
         try:
             asyncio.run(self._server.serve(sockets=[self._socket]))
         finally:
+            until = time.monotonic() + _STOP_SECONDS
             for stream in self._streams:
-                stream.stop()
+                stream.begin_stop()
+            for stream in self._streams:
+                stream.stop(max(until - time.monotonic(), 0.0))
+            for sink in self._sinks:
+                sink.close()
             self._socket.close()
             for number, handler in zip(caught, before, strict=False):
                 signal.signal(number, handler)
@@ -94,8 +118,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for stream in self._streams:
-            stream.results.close()
-            stream.pictures.close()
+            stream.begin_stop()
         await super().shutdown(sockets)
 
 

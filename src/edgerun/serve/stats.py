@@ -9,12 +9,19 @@ from typing import Any
 
 from edgerun.serve.metrics import StreamMetrics
 
+POINT_SECONDS = 2.0
+
 _WINDOW_SECONDS = 10.0
 _MAX_SAMPLES = 5000
+_MAX_POINTS = 150
+
+# When it was finished, age, seconds by stage.
+_Sample = tuple[float, float, dict[str, float]]
 
 
 class Stats:
-    """Counts frames and drops for ever, and ages and stage times over a sliding window.
+    """Counts frames and drops for ever, ages and stage times over a sliding window, and keeps a
+    point for each two seconds of the last five minutes.
 
     Every figure also goes to the stream's Prometheus metrics. Safe from any thread.
     """
@@ -25,9 +32,12 @@ class Stats:
         self._captured = 0
         self._finished = 0
         self._dropped: Counter[str] = Counter()
-        # (when it was finished, age, seconds by stage)
-        self._samples: deque[tuple[float, float, dict[str, float]]] = deque(maxlen=_MAX_SAMPLES)
+        self._samples: deque[_Sample] = deque(maxlen=_MAX_SAMPLES)
         self._last = time.monotonic()
+        self._point = _point_at(self._last)
+        self._first_point = self._point + 1
+        self._current: list[_Sample] = []
+        self._points: deque[tuple[int, dict[str, float | None]]] = deque(maxlen=_MAX_POINTS)
 
     def captured(self) -> None:
         with self._lock:
@@ -45,6 +55,8 @@ class Stats:
         with self._lock:
             self._finished += 1
             self._last = now
+            self._turn_point(now)
+            self._current.append((now, age, stages))
             self._samples.append((now, age, stages))
         self._metrics.age.observe(age)
         for stage, seconds in stages.items():
@@ -53,6 +65,31 @@ class Stats:
     def silent_seconds(self) -> float:
         """How long ago the last result was (or the start, before the first)."""
         return time.monotonic() - self._last
+
+    def history(self, after: int | None = None) -> dict[str, Any]:
+        """The points that are complete, oldest first, of the last minutes or later than `after`.
+
+        A point is POINT_SECONDS long. first: the number of the first one, which grows with time.
+        fps, age_p50_ms, age_p99_ms, infer_ms: a list each; None where there was no result.
+        """
+        with self._lock:
+            self._turn_point(time.monotonic())
+            last = self._point - 1
+            points = dict(self._points)
+        first = max(last - _MAX_POINTS + 1, self._first_point)
+        if after is not None:
+            first = max(first, after + 1)
+        wanted = [points.get(number, _SILENCE) for number in range(first, last + 1)]
+        return {"first": first, **{key: [point[key] for point in wanted] for key in _SILENCE}}
+
+    def _turn_point(self, now: float) -> None:
+        """Completes the point that is over."""
+        number = _point_at(now)
+        if number == self._point:
+            return
+        if self._current:
+            self._points.append((self._point, _summarise(self._current)))
+        self._point, self._current = number, []
 
     def to_dict(self) -> dict[str, Any]:
         """Counts; and over the window: results per second, age p50 and p99, mean of each stage."""
@@ -77,6 +114,29 @@ class Stats:
                 for stage in (samples[-1][2] if samples else {})
             },
         }
+
+
+_SILENCE: dict[str, float | None] = {
+    "fps": 0.0,
+    "age_p50_ms": None,
+    "age_p99_ms": None,
+    "infer_ms": None,
+}
+
+
+def _point_at(now: float) -> int:
+    return int(now // POINT_SECONDS)
+
+
+def _summarise(samples: list[_Sample]) -> dict[str, float | None]:
+    ages = sorted(age for _, age, _ in samples)
+    infer = [stages["infer"] for _, _, stages in samples if "infer" in stages]
+    return {
+        "fps": len(samples) / POINT_SECONDS,
+        "age_p50_ms": _percentile_ms(ages, 0.50),
+        "age_p99_ms": _percentile_ms(ages, 0.99),
+        "infer_ms": round(sum(infer) / len(infer) * 1e3, 3) if infer else None,
+    }
 
 
 def _percentile_ms(ordered: list[float], share: float) -> float | None:
