@@ -82,10 +82,10 @@ class Service:
         )
         logging.getLogger("uvicorn.error").addFilter(_is_news)
         self._server = _Server(settings, self._streams)
-        # uvicorn repeats a signal that it caught once it is done: by then it has had its effect.
+        # Until uvicorn listens to signals, and after: it repeats those that it caught once it is done.
         caught = (signal.SIGTERM, signal.SIGINT)
         main = threading.current_thread() is threading.main_thread()
-        before = [signal.signal(s, lambda *_: None) for s in caught] if main else []
+        before = [signal.signal(s, lambda *_: self.stop()) for s in caught] if main else []
         for stream in self._streams:
             stream.start()
         names = ", ".join(stream.name for stream in self._streams)
