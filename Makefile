@@ -73,9 +73,12 @@ bench: build ## the benchmarks: bench/README.md explains them
 	$(PY) -m bench
 
 wheel: .venv/environment ## a wheel in dist/
-	rm -rf build/lib*
+	rm -rf build/lib* dist
 	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
-	@ls -l dist/*.whl | awk '{printf "%s: %.2f MB\n", $$NF, $$5 / 1e6}'
+	@ls -l dist/*.whl | awk '{printf "%s: %.2f MB\n", $$NF, $$5 / 1e6; if ($$5 > 3e6) exit 1}'
+	@$(PY) -m zipfile -l "$$(ls dist/*.whl)" > build/wheel.txt
+	@for file in _engine.c _vision.c models/demo.tflite models/demo.toml dashboard/index.html py.typed; do \
+	  grep -q "edgerun/.*$$file" build/wheel.txt || { echo "The wheel lacks $$file."; exit 1; }; done
 
 # Python itself is not sanitized, so the sanitizers' runtime (and the library whose exceptions it catches)
 # must be there first; what the interpreter leaks at its end is not ours.

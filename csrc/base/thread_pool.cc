@@ -143,7 +143,13 @@ void ThreadPool::run(int lanes, int64_t tiles, Function function, const void* ar
     const auto found = std::find(state->jobs.begin(), state->jobs.end(), &job);
     if (found != state->jobs.end()) state->jobs.erase(found);
   }
-  while (job.active.load(std::memory_order_acquire) != 0) relax();
+  for (int turns = 0; job.active.load(std::memory_order_acquire) != 0; ++turns) {
+    if (turns < 1000) {
+      relax();
+    } else {
+      std::this_thread::yield();  // a worker may be waiting for this very core
+    }
+  }
 }
 
 }  // namespace edgerun

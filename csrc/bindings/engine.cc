@@ -2,6 +2,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <unistd.h>
 
 #include <cstring>
 #include <optional>
@@ -94,6 +95,25 @@ std::shared_ptr<Program> make_program(const std::vector<py::dict>& steps, const 
 
 // ---- Runs ----
 
+// Gives the GIL away. A thread that wants it back while the interpreter ends is ended by CPython (before 3.14)
+// with pthread_exit, an unwinding that no destructor survives: it waits here for the end of the process instead.
+class GilRelease {
+ public:
+  GilRelease() : state_(PyEval_SaveThread()) {}
+  ~GilRelease() {
+    try {
+      PyEval_RestoreThread(state_);
+    } catch (...) {
+      for (;;) pause();
+    }
+  }
+  GilRelease(const GilRelease&) = delete;
+  GilRelease& operator=(const GilRelease&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
 // An input or output: which buffer it is, and what arrays of it look like.
 struct Port {
   py::str name;
@@ -146,11 +166,17 @@ class PyRunner {
            const py::dict& constants, int lanes, const std::vector<py::tuple>& inputs,
            const std::vector<py::tuple>& outputs, py::object host)
       : runner_(Segments(programs.begin(), programs.end()), std::move(buffer_bytes),
-                constant_list(constants, programs, outputs, inputs), lanes),
+                constant_list(constants, inputs.size() + outputs.size()), lanes),
         host_(std::move(host)) {
     for (const auto& port : inputs) inputs_.push_back(parse_port(port));
     for (const auto& port : outputs) outputs_.push_back(parse_port(port));
     own_inputs_.resize(inputs_.size());
+    // Every buffer but the arena is a constant or one port: none is without memory in a run.
+    std::vector<int> owners(runner_.buffer_bytes().size(), 0);
+    for (const auto& [buffer, blob] : constants) ++owners[buffer.cast<size_t>()];
+    for (const Port& port : inputs_) ++owners[port.buffer];
+    for (const Port& port : outputs_) ++owners[port.buffer];
+    for (size_t b = 1; b < owners.size(); ++b) check(owners[b] == 1, "a buffer needs exactly one owner");
   }
 
   py::dict run(const py::object& feeds) {
@@ -183,12 +209,15 @@ class PyRunner {
     Call call(runner_.own_buffers());
     bind_inputs(call, feeds);
     const py::dict results = new_outputs(call);
-    execute(call, nullptr);
+    std::vector<std::string> contents;
+    execute(call, nullptr, [&] {
+      for (size_t b = 0; b < call.buffers.size(); ++b) {
+        contents.emplace_back(reinterpret_cast<const char*>(call.buffers[b]),
+                              static_cast<size_t>(runner_.buffer_bytes()[b]));
+      }
+    });
     py::list copies;
-    for (size_t b = 0; b < call.buffers.size(); ++b) {
-      copies.append(py::memoryview(py::bytes(reinterpret_cast<const char*>(call.buffers[b]),
-                                             static_cast<size_t>(runner_.buffer_bytes()[b]))));
-    }
+    for (const std::string& content : contents) copies.append(py::memoryview(py::bytes(content)));
     return copies;
   }
 
@@ -208,10 +237,9 @@ class PyRunner {
     std::vector<py::array> held;
   };
 
-  static std::vector<std::shared_ptr<const Blob>> constant_list(
-      const py::dict& constants, const std::vector<std::shared_ptr<Program>>&,
-      const std::vector<py::tuple>& outputs, const std::vector<py::tuple>& inputs) {
-    std::vector<std::shared_ptr<const Blob>> list(1 + constants.size() + inputs.size() + outputs.size());
+  // By buffer: 0 is the arena, the others are constants and ports.
+  static std::vector<std::shared_ptr<const Blob>> constant_list(const py::dict& constants, size_t ports) {
+    std::vector<std::shared_ptr<const Blob>> list(1 + constants.size() + ports);
     for (const auto& [buffer, blob] : constants) {
       list.at(buffer.cast<size_t>()) = blob.cast<std::shared_ptr<Blob>>();
     }
@@ -315,7 +343,7 @@ class PyRunner {
     }
   }
 
-  void execute(Call& call, int64_t* times) {
+  void execute(Call& call, int64_t* times, const std::function<void()>& after = {}) {
     const auto host = [&](size_t segment) {
       const py::gil_scoped_acquire acquire;
       py::list views;
@@ -325,8 +353,8 @@ class PyRunner {
       }
       host_(segment, views);
     };
-    const py::gil_scoped_release release;
-    runner_.run(call.buffers.data(), host, times);
+    const GilRelease release;
+    runner_.run(call.buffers.data(), host, times, after);
   }
 
   Runner runner_;

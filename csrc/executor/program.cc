@@ -19,8 +19,8 @@ void check_ref(const TensorRef& ref, const std::vector<int64_t>& buffer_bytes) {
   int64_t elements = 1;
   for (const int64_t size : ref.shape) {
     check(size >= 0 && size <= kMaxElements, "a tensor has an impossible dimension");
+    check(elements <= kMaxElements / std::max<int64_t>(size, 1), "a tensor is too large");
     elements *= std::max<int64_t>(size, 1);
-    check(elements <= kMaxElements, "a tensor is too large");
   }
   const int64_t unit = size_of(ref.dtype);
   check(ref.offset >= 0 && ref.offset <= kMaxElements && ref.offset % unit == 0,
@@ -55,13 +55,17 @@ int64_t now_ns() {
 }  // namespace
 
 Program::Program(const std::vector<StepSpec>& steps, const std::vector<int>& lanes,
-                 const std::vector<int64_t>& buffer_bytes) {
+                 const std::vector<int64_t>& buffer_bytes)
+    : buffer_bytes_(buffer_bytes), written_(buffer_bytes.size(), false) {
   check(steps.size() == lanes.size(), "every step needs a number of lanes");
   for (size_t i = 0; i < steps.size(); ++i) {
     const StepSpec& spec = steps[i];
     try {
       for (const TensorRef& ref : spec.inputs) check_ref(ref, buffer_bytes);
-      for (const TensorRef& ref : spec.outputs) check_ref(ref, buffer_bytes);
+      for (const TensorRef& ref : spec.outputs) {
+        check_ref(ref, buffer_bytes);
+        written_[static_cast<size_t>(ref.buffer)] = true;
+      }
       check(lanes[i] >= 1, "a step needs at least one lane");
       Step step{verb_by_name(spec.verb).prepare(spec), lanes[i]};
       spec.attributes.check_all_read();

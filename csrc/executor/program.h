@@ -22,6 +22,9 @@ class Program {
   // What one lane needs.
   int64_t scratch_bytes() const { return scratch_bytes_; }
   int max_lanes() const { return max_lanes_; }
+  // The sizes that the steps were checked against, and whether one of them writes to buffer b.
+  const std::vector<int64_t>& buffer_bytes() const { return buffer_bytes_; }
+  bool writes(size_t b) const { return written_[b]; }
 
   // Runs all steps. `buffers` are at least as large as the constructor was told; `scratch` has
   // scratch_bytes() for each of `lanes` lanes, aligned to 64. `times`, when not null, receives the
@@ -35,6 +38,8 @@ class Program {
   };
 
   std::vector<Step> steps_;
+  std::vector<int64_t> buffer_bytes_;
+  std::vector<bool> written_;
   int64_t scratch_bytes_ = 0;
   int max_lanes_ = 1;
 };

@@ -22,6 +22,10 @@ Runner::Runner(Segments segments, std::vector<int64_t> buffer_bytes,
   int64_t scratch = 0;
   for (const auto& program : segments_) {
     if (program == nullptr) continue;
+    check(program->buffer_bytes() == buffer_bytes_, "a program was prepared for buffers of other sizes");
+    for (size_t b = 0; b < constants_.size(); ++b) {
+      check(constants_[b] == nullptr || !program->writes(b), "a step writes to a constant");
+    }
     scratch = std::max(scratch, program->scratch_bytes() * std::min(program->max_lanes(), lanes_));
   }
   arena_ = std::make_unique<Blob>(static_cast<size_t>(buffer_bytes_[0]));
@@ -30,7 +34,7 @@ Runner::Runner(Segments segments, std::vector<int64_t> buffer_bytes,
   for (size_t b = 1; b < constants_.size(); ++b) {
     if (constants_[b] == nullptr) continue;
     check(constants_[b]->size() >= static_cast<size_t>(buffer_bytes_[b]), "a constant is too short");
-    // Only steps that read it were prepared with this buffer.
+    // No step writes to it, as checked above.
     own_[b] = const_cast<std::byte*>(constants_[b]->data<std::byte>());
   }
 }
@@ -41,7 +45,8 @@ size_t Runner::steps() const {
   return count;
 }
 
-void Runner::run(std::byte* const* buffers, const std::function<void(size_t)>& host, int64_t* times) {
+void Runner::run(std::byte* const* buffers, const std::function<void(size_t)>& host, int64_t* times,
+                 const std::function<void()>& after) {
   const std::lock_guard<ForkSafeMutex> lock(mutex_);
   for (size_t i = 0; i < segments_.size(); ++i) {
     const Program* program = segments_[i].get();
@@ -58,6 +63,7 @@ void Runner::run(std::byte* const* buffers, const std::function<void(size_t)>& h
                      .count();
     }
   }
+  if (after) after();
 }
 
 }  // namespace edgerun

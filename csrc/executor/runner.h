@@ -32,7 +32,9 @@ class Runner {
   // Runs all segments over `buffers`: own_buffers() with the external ones filled in. `host(i)` is called
   // for segment i when it has no program; what it throws is passed on. `times`, when not null, receives
   // the nanoseconds of each step and of each host segment, in order.
-  void run(std::byte* const* buffers, const std::function<void(size_t)>& host, int64_t* times);
+  // `after`, when not empty, is called before the next run may begin, while the arena is as this one left it.
+  void run(std::byte* const* buffers, const std::function<void(size_t)>& host, int64_t* times,
+           const std::function<void()>& after = {});
 
  private:
   Segments segments_;

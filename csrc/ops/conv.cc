@@ -232,7 +232,7 @@ std::shared_ptr<const Blob> pack(const std::string& name, const Blob& weights,
 }
 
 std::unique_ptr<Op> prepare(const StepSpec& spec) {
-  check_operands(spec, 1, 1);
+  check_tensors(spec, 1, 1);
   return std::make_unique<Conv>(spec);
 }
 

@@ -37,7 +37,6 @@ KNOBS = (
     Knob("EDGERUN_ISA", "", "Use no kernel above this instruction set (" + ", ".join(ISA_NAMES) + ")."),
     Knob("EDGERUN_THREADS", "", "Default of Session(threads=): how many CPU threads one run may use."),
     Knob("EDGERUN_VERIFY", "0", "1 checks every step of every run against the numpy reference; slow."),
-    Knob("EDGERUN_CACHE_DIR", "", "Folder of cached programs and packs; default: XDG_CACHE_HOME/edgerun."),
     Knob("EDGERUN_MAX_ARENA_MB", "2048", "A model whose activations need more memory is refused."),
     Knob("EDGERUN_MAX_FOLD_MB", "64", "Constant folding never creates a constant larger than this."),
     Knob("EDGERUN_TOKENS_FILE", "", "File of the tokens that let people look at `serve`, one on each line."),
@@ -79,14 +78,6 @@ def verify() -> bool:
     if text not in ("0", "1"):
         raise ConfigError(f"EDGERUN_VERIFY must be 0 or 1, got {text!r}.")
     return text == "1"
-
-
-def cache_dir() -> Path:
-    """Where programs and packs are cached."""
-    text = _text("EDGERUN_CACHE_DIR")
-    if text:
-        return Path(text)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgerun"
 
 
 def max_arena_bytes() -> int:

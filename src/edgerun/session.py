@@ -112,7 +112,7 @@ class Session:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, got {threads}.")
         self.path = None if isinstance(source, bytes) else Path(source)
-        self._shapes = shapes
+        self._source, self._shapes = source, shapes
         self.threads = threads or default_threads()
         graph = load_graph(source, shapes)
         self.operators = tuple(node.op.name for node in graph.nodes)
@@ -172,7 +172,8 @@ class Session:
     def _with(self, program: Program) -> Session:
         """A session like this one over another binding of the graph, or the same."""
         session = object.__new__(Session)
-        session.path, session.threads, session._shapes = self.path, self.threads, self._shapes
+        session.path, session.threads = self.path, self.threads
+        session._source, session._shapes = self._source, self._shapes
         session.operators, session._graph = self.operators, self._graph
         session._start(program)
         return session
@@ -234,9 +235,7 @@ class Session:
         """A stage of the way from file to program, as text: graph (as loaded), passes (after them), plan,
         program, memory."""
         if stage == "graph":
-            if self.path is None:
-                raise ModelError("The graph as loaded can be shown for models loaded from a file.")
-            return str(load_graph(self.path, self._shapes))
+            return str(load_graph(self._source, self._shapes))
         if stage == "plan":  # as lowered: the program's own has this machine's storage and packs
             return str(lower(self._graph))
         shown: Mapping[str, object] = {
@@ -251,6 +250,7 @@ class Session:
     def _run_verified(self, feeds: Feeds) -> dict[str, Array]:
         """A run whose every step is compared with the numpy reference, fed with the run's own tensors."""
         if not hasattr(self, "_traced"):
+            # Two threads may make it at once; one of them stays.
             self._traced = self._with(bind(lower(self._graph), self.threads, share_memory=False))
         if feeds is None:
             feeds = {info.name: self.input(info.name) for info in self.inputs}

@@ -38,6 +38,9 @@ def load_tflite(data: bytes, path: str, shapes: Mapping[str, Shape]) -> Graph:
             raise
         except ModelError as error:
             raise FormatError(f"{place}: {error}") from error
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # Importers read operands and options as sound files have them.
+            raise FormatError(f"{place}: its operands or options do not fit it ({error}).") from error
     if refused:
         raise UnsupportedOperatorError(
             f"{path}: {len(refused)} of {len(subgraph.operators)} operators are not supported:\n"
@@ -96,7 +99,7 @@ def _import(operator: Operator, tensors: _Tensors, place: str, resized: bool) ->
         raise UnsupportedOperatorError("there is no importer for it")
     inputs = [None if i < 0 else tensors.declared(i) for i in operator.inputs]
     outputs = [tensors.declared(i) for i in operator.outputs]
-    task = Import(operator, inputs, outputs)
+    task = Import(operator, inputs, outputs, resized)
     op = importer(task)
     node = Node(op, list(task.inputs), outputs, operator.index)
     types = op.infer(*node.types())

@@ -18,7 +18,7 @@ from edgerun.ir.conv import Conv2d, DepthwiseConv2d, FullyConnected, Padding, Pa
 from edgerun.ir.detection import DetectionPostProcess
 from edgerun.ir.elementwise import Add, Clip, HardSwish, LeakyRelu, Logistic, Mul, Softmax, Sub, Tanh
 from edgerun.ir.graph import Node, Value
-from edgerun.ir.op import NO_CLAMP, Clamp, Op, expect, quantization_of
+from edgerun.ir.op import NO_CLAMP, Clamp, Op, expect, quantization_of, supported
 from edgerun.ir.pool import AveragePool2d, MaxPool2d, Mean
 from edgerun.ir.quantize import Dequantize, Quantize, Requantize
 from edgerun.ir.resize import ResizeBilinear, ResizeNearestNeighbor
@@ -36,8 +36,11 @@ ACTIVATIONS: Mapping[str, Clamp] = {
 class Import:
     """One operator of the file while it is imported."""
 
-    def __init__(self, operator: Operator, inputs: list[Value | None], outputs: list[Value]) -> None:
+    def __init__(
+        self, operator: Operator, inputs: list[Value | None], outputs: list[Value], resized: bool = False
+    ) -> None:
         self.operator = operator
+        self.resized = resized  # the inputs have other shapes than the file says
         self.inputs = inputs
         self.outputs = outputs
         self.nodes: list[Node] = []  # what has to be computed before
@@ -190,6 +193,9 @@ def reshape(task: Import) -> Op:
         expect(rest > 0 and size % rest == 0, f"{task.type(0)} does not fit into {shape}.")
         shape = tuple(size // rest if d == -1 else d for d in shape)
     expect(min(shape, default=0) >= 0, f"The shape {shape} has a negative dimension.")
+    rest = int(np.prod(shape[1:], dtype=object))
+    if task.resized and shape and rest and size % rest == 0:
+        shape = (size // rest, *shape[1:])  # the file's constant has the batch of its own inputs
     return Reshape(shape)
 
 
@@ -214,6 +220,7 @@ def pad(task: Import) -> Op:
     expect(paddings.shape == (len(x.shape), 2), f"Paddings of shape {paddings.shape} do not fit {x}.")
     if len(constants) == 2:
         expect(constants[1].size == 1, "The fill must be one value.")
+        supported(x.dtype.kind in "iu" or not constants[1].any(), f"padding {x} with {constants[1]}")
         fill = int(constants[1].reshape(-1)[0])
     return Pad(tuple(map(int, paddings[:, 0])), tuple(map(int, paddings[:, 1])), fill)
 

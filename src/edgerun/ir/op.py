@@ -97,7 +97,8 @@ def clamp_round(
     p: npt.NDArray[np.float32], zero_point: int, low: int, high: int, dtype: np.dtype[np.generic]
 ) -> Array:
     """Clamps the float32 value p, rounds half to even, adds the zero point (contract 4.1.1)."""
-    p = np.minimum(np.maximum(p, np.float32(low - zero_point)), np.float32(high - zero_point))
+    # fmax takes the number where the other is NaN, as base/requantize.h does.
+    p = np.fmin(np.fmax(p, np.float32(low - zero_point)), np.float32(high - zero_point))
     return (np.rint(p).astype(np.int32) + zero_point).astype(dtype)
 
 
@@ -127,7 +128,9 @@ def centered(array: Array, kind: TensorType) -> npt.NDArray[np.int64]:
     """q - zero_point as int64."""
     q = quantization_of(kind)
     zero: Array = q.zero_point.astype(np.int64)
-    if not q.per_tensor:
+    if q.per_tensor:
+        zero = zero.reshape(())
+    else:
         zero = zero.reshape([-1 if i == q.axis else 1 for i in range(array.ndim)])
     return array.astype(np.int64) - zero  # type: ignore[no-any-return, operator]
 
