@@ -86,11 +86,7 @@ COMMON = {
     "language": "c++",
 }
 # Kernels of another machine compile to nothing; `letterbox` belongs to _vision alone.
-ENGINE = [
-    p
-    for p in sources("base", "executor", "ops", "kernels", "bindings")
-    if "letterbox" not in p and not p.endswith("vision.cc")
-]
+ENGINE = [p for p in sources("base", "executor", "ops", "kernels", "bindings") if "letterbox" not in p]
 engine = Pybind11Extension("edgerun._engine", ENGINE, **COMMON)
 vision = cythonize(
     [

@@ -72,9 +72,8 @@ class Layout:
         if len(shape) != len(t.type.shape) or not shape or 0 in shape:
             return None
         rows = 0
-        for d, start, size in zip(t.type.shape[:-1], starts, shape, strict=False):
+        for d, start in zip(t.type.shape[:-1], starts, strict=False):
             rows = rows * d + start
-            del size
         # Rows of the box must follow each other: before the first divided dimension only ones.
         divided = [i for i, (d, s) in enumerate(zip(t.type.shape[:-1], shape, strict=False)) if s != d]
         if divided and any(s != 1 for s in shape[: divided[-1]]):
