@@ -160,6 +160,13 @@ bool in_place(const py::array& array) {
   return (array.flags() & kNeeded) == kNeeded;
 }
 
+// Whether two contiguous arrays share a byte.
+bool overlap(const py::array& a, const py::array& b) {
+  const auto* p = static_cast<const std::byte*>(a.data());
+  const auto* q = static_cast<const std::byte*>(b.data());
+  return p < q + b.nbytes() && q < p + a.nbytes();
+}
+
 class PyRunner {
  public:
   PyRunner(const std::vector<std::shared_ptr<Program>>& programs, std::vector<int64_t> buffer_bytes,
@@ -337,6 +344,11 @@ class PyRunner {
       py::array array = checked_array(object, port, "Output");
       if (!in_place(array) || !array.writeable()) {
         throw InputError("Output '" + text(port.name) + "' must be a writable, C-contiguous array.");
+      }
+      for (const py::array& other : call.held) {
+        if (overlap(array, other)) {
+          throw InputError("Output '" + text(port.name) + "' shares memory with another array of the call.");
+        }
       }
       call.buffers[port.buffer] = static_cast<std::byte*>(array.mutable_data());
       call.held.push_back(std::move(array));

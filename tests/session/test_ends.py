@@ -11,7 +11,7 @@ import pytest
 
 import edgerun
 from edgerun import _engine
-from edgerun.errors import ModelError, UnsupportedOperatorError
+from edgerun.errors import InputError, ModelError, UnsupportedOperatorError
 from edgerun.formats.tflite_writer import ModelBuilder
 
 SCRIPT = """
@@ -105,3 +105,18 @@ def test_another_batch_goes_through_a_constant_reshape():
     session = edgerun.Session(builder.finish([x], [y]), shapes={"x": (3, 2, 2, 3)})
     batch = np.arange(36, dtype=np.int8).reshape(3, 2, 2, 3)
     assert np.array_equal(session.run(batch)["y"], batch.reshape(3, 12))
+
+
+def test_an_output_over_an_input_is_refused():
+    builder = ModelBuilder()
+    x = builder.tensor("x", (4, 4), np.int8, scale=[0.5], zero_point=[0])
+    perm = builder.tensor("perm", (2,), np.int32, data=np.array([1, 0], np.int32))
+    y = builder.tensor("y", (4, 4), np.int8, scale=[0.5], zero_point=[0])
+    builder.operator("TRANSPOSE", [x, perm], [y])
+    session = edgerun.Session(builder.finish([x], [y]))
+    array = np.arange(16, dtype=np.int8).reshape(4, 4)
+    with pytest.raises(InputError, match="shares memory"):
+        session.run_into(array, array)
+    out = np.empty_like(array)
+    session.run_into(array, out)
+    assert np.array_equal(out, array.T)
