@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerun.errors import InputError, ModelError
+from edgerun.formats.archive import appended_metadata
+from edgerun.formats.tflite_reader import read_model
 from edgerun.ir.types import Quantization, TensorInfo
 
 Array = npt.NDArray[Any]
@@ -86,6 +89,16 @@ class LitertBackend:
             }
 
     __call__ = run
+
+    @functools.cached_property
+    def metadata(self) -> Mapping[str, bytes | memoryview]:
+        """The raw metadata of the file, by name; LiteRT runs some files that edgerun refuses to read."""
+        data = self._model if isinstance(self._model, bytes) else Path(self._model).read_bytes()
+        path = "<bytes>" if self.path is None else str(self.path)
+        try:
+            return {**read_model(data, path=path).metadata, **appended_metadata(data, path)}
+        except ModelError:
+            return {}
 
     def twin(self) -> LitertBackend:
         """The same model for another thread; LiteRT shares nothing between the two."""
