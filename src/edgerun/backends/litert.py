@@ -48,13 +48,17 @@ class LitertBackend:
         try:
             self._interpreter = Interpreter(**source, num_threads=threads)
             self._interpreter.allocate_tensors()
-            # Some operators (detection post-processing) shape their outputs only when they run.
-            self._interpreter.invoke()
+            shaped = self._interpreter
+            if not _shapes_are_known(shaped):
+                # They come from a run, of another interpreter: a model may remember what it was fed.
+                shaped = Interpreter(**source, num_threads=threads)
+                shaped.allocate_tensors()
+                shaped.invoke()
         except (ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise ModelError(f"LiteRT refuses {name}: {reason}") from error
         self._input_details = self._interpreter.get_input_details()
-        self._output_details = self._interpreter.get_output_details()
+        self._output_details = shaped.get_output_details()
         self.inputs = tuple(map(_tensor_info, self._input_details))
         self.outputs = tuple(map(_tensor_info, self._output_details))
         self._lock = threading.Lock()
@@ -103,6 +107,12 @@ class LitertBackend:
     def twin(self) -> LitertBackend:
         """The same model for another thread; LiteRT shares nothing between the two."""
         return LitertBackend(self._model, self.threads)
+
+
+def _shapes_are_known(interpreter: Any) -> bool:
+    """Some operators (detection post-processing) shape their outputs only when they run."""
+    details = interpreter.get_output_details()
+    return all(len(d["shape"]) > 0 and (d["shape_signature"] > 0).all() for d in details)
 
 
 def _tensor_info(detail: dict[str, Any]) -> TensorInfo:
