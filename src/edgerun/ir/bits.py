@@ -15,6 +15,8 @@ from edgerun.ir.types import Array, Element, TensorType
 class _Bitwise(Op, abstract=True):
     """Two integer tensors of one type, with numpy broadcasting."""
 
+    elementwise = True
+
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         a, b = types
         supported(a.dtype.kind in "iu" and a.dtype == b.dtype, f"{self.name} of {a} and {b}.")
