@@ -40,8 +40,7 @@ def gather(
     if run_time:
         places = computed(net, places, indices, index)
         inputs.append(places - 1)
-    b = batch_dims % max(len(indices), 1)
-    y = net.of("y", (*shape[:at], *indices[b:], *shape[at + 1 :]), x)
+    y = net.of("y", (*shape[:at], *indices[batch_dims:], *shape[at + 1 :]), x)
     net.operator("GATHER", [a, places], [y], {"axis": axis, "batch_dims": batch_dims})
     return net.finish(inputs, [y])
 
@@ -80,12 +79,10 @@ def scatter_nd(shape: Shape, indices: Shape, x: Kind = "float32") -> bytes:
 
 
 def one_hot(shape: Shape, depth: int, axis: int = -1, x: str = "float32", index: str = "int32") -> bytes:
-    """Of indices of which some are out of range; they are the input modulo nothing: constants moved."""
+    """ONE_HOT of computed indices, of which some are out of range."""
     net = Net()
-    places = net.constant("places", net.rng.integers(-1, depth + 1, shape), index)
-    z = net.tensor("z", shape, index)
-    made = net.tensor("computed", shape, index)
-    net.operator("DYNAMIC_UPDATE_SLICE", [z, places, net.ints("start", (0,) * len(shape))], [made])
+    made = computed(net, net.constant("places", net.rng.integers(-1, depth + 1, shape), index), shape, index)
+    z = made - 1
     on, off = net.constant("on", 1, x), net.constant("off", 0, x)
     at = axis % (len(shape) + 1)
     y = net.tensor("y", (*shape[:at], depth, *shape[at:]), x)

@@ -43,6 +43,8 @@ class TopK(Op):
 class Where(Op):
     """The indices (int64) of the entries that are not 0. How many there are is known when it runs."""
 
+    data_dependent = True
+
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         raise UnsupportedOperatorError("the shape of its result depends on the values that it is given")
 
@@ -54,6 +56,7 @@ class Where(Op):
 class Unique(Op):
     """The distinct entries of a list in the order of their appearance, and for each entry which it is."""
 
+    data_dependent = True
     dtype: np.dtype[np.generic]  # of the indices
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:

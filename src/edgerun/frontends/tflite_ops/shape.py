@@ -134,6 +134,7 @@ def strided_slice(task: Import) -> Op:
     )
     expect(len(begin) == len(end) == len(strides), "begin, end and strides differ in length.")
     masks = {name: int(task.options[name]) for name in _MASKS}
+    masks["new_axis_mask"] &= ~masks["ellipsis_mask"]
     new = sum(masks["new_axis_mask"] >> i & 1 for i in range(len(begin)))
     starts, sizes, steps, shape = [], [], [], []
 
