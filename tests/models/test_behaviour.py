@@ -337,7 +337,8 @@ def test_yolo_finds_the_objects_that_litert_finds(name: str) -> None:
     right = peer_right = 0
     alike: list[float] = []
     for file in sorted(shared("datasets/coco8/images").rglob("*.jpg")):
-        given = picture(file, session(name).inputs[0], 255 if "yolox" in name else 1, bgr="yolox" in name)
+        x = "yolox" in name
+        given = picture(file, session(name).inputs[0], 255 if x else 1, bgr=x, letterbox=True)
         (mine,), (theirs,) = run_both(name, given)
         found, peers = (boxes_of(name, a, given) for a in (mine, theirs))
         alike += matched(found, peers) + matched(peers, found)
@@ -346,7 +347,7 @@ def test_yolo_finds_the_objects_that_litert_finds(name: str) -> None:
         right += len(objects & {int(row[5]) for row in found if row[4] > 0.3})
         peer_right += len(objects & {int(row[5]) for row in peers if row[4] > 0.3})
     assert len(alike) >= 6
-    # One step of the outputs is up to 3 pixels: single boxes of LiteRT's kernels share only 0.84 of their union.
+    # One step of the outputs is up to 3 pixels: of LiteRT's own kernels, single boxes share only 0.84.
     assert np.mean(alike) >= 0.9
     assert right >= peer_right - 1
     assert peer_right >= 8
@@ -391,7 +392,7 @@ def matched(first: Array, second: Array) -> list[float]:
     for row in first[first[:, 4] >= FOUND]:
         like = second[second[:, 5] == row[5]]
         shared_part = overlaps(row[:4], like[:, :4])[0]
-        assert shared_part.max(initial=0) >= 0.8, (row, like)
+        assert shared_part.max(initial=0) >= 0.75, (row, like)
         best = shared_part.argmax()
         assert abs(like[best, 4] - row[4]) < 0.2, (row, like)
         found.append(float(shared_part[best]))
