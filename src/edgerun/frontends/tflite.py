@@ -9,7 +9,8 @@ import numpy as np
 from edgerun.errors import FormatError, InputError, ModelError, UnsupportedOperatorError
 from edgerun.formats.tflite_model import Operator, Tensor
 from edgerun.formats.tflite_reader import read_model
-from edgerun.frontends.tflite_ops import IMPORTERS, Import
+from edgerun.frontends.tflite_ops import IMPORTERS
+from edgerun.frontends.tflite_ops.task import Import, Known
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.types import Quantization, Shape, TensorType
 
@@ -24,12 +25,16 @@ def load_tflite(data: bytes, path: str, shapes: Mapping[str, Shape]) -> Graph:
     inputs = [tensors.declared(i) for i in subgraph.inputs]
     _reshape_inputs(inputs, shapes)
     resized = bool(shapes)
+    known = Known()
     nodes: list[Node] = []
     refused: list[str] = []
     for operator in subgraph.operators:
         place = f"{path}: operator {operator.index} {operator.name}"
         try:
-            nodes += _import(operator, tensors, place, resized)
+            made = _import(operator, tensors, known, place, resized)
+            for node in made:
+                known.add(node)
+            nodes += made
         except UnsupportedOperatorError as error:
             refused.append(_refusal(operator, subgraph.tensors, str(error)))
             for i in operator.outputs:  # go on with the declared types, to find them all
@@ -93,13 +98,15 @@ class _Tensors:
         return name
 
 
-def _import(operator: Operator, tensors: _Tensors, place: str, resized: bool) -> list[Node]:
+def _import(
+    operator: Operator, tensors: _Tensors, known: Known, place: str, resized: bool
+) -> list[Node]:
     importer = IMPORTERS.get(operator.name)
     if importer is None:
         raise UnsupportedOperatorError("there is no importer for it")
     inputs = [None if i < 0 else tensors.declared(i) for i in operator.inputs]
     outputs = [tensors.declared(i) for i in operator.outputs]
-    task = Import(operator, inputs, outputs, resized)
+    task = Import(operator, inputs, outputs, known, resized)
     op = importer(task)
     node = Node(op, list(task.inputs), outputs, operator.index)
     types = op.infer(*node.types())
