@@ -6,6 +6,7 @@
 #include "kernels/dwconv_s8/dwconv_s8.h"
 #include "kernels/gemm_f32/gemm_f32.h"
 #include "kernels/gemm_s8/gemm_s8.h"
+#include "kernels/hybrid/hybrid.h"
 #include "kernels/pool/pool.h"
 #include "kernels/quantize/quantize.h"
 #include "kernels/resize/resize.h"
@@ -26,6 +27,7 @@ std::vector<RegisteredKernel> registered_kernels() {
   add("dwconv_s8", dwconv_s8_kernels());
   add("gemm_f32", gemm_f32_kernels());
   add("gemm_s8", gemm_s8_kernels());
+  add("hybrid", hybrid_kernels());
   add("pool", pool_kernels());
   add("quantize", quantize_kernels());
   add("resize", resize_kernels());

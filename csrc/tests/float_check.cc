@@ -3,7 +3,7 @@
 // Every buffer ends or begins at a page that may not be touched. With --bench their speed on one core.
 //
 //   g++ -std=c++17 -O2 -ffp-contract=off -Icsrc -o float_check csrc/tests/float_check.cc csrc/base/isa.cc
-//       csrc/kernels/{gemm_f32,dwconv_f32}/*.cc
+//       csrc/kernels/{gemm_f32,dwconv_f32,hybrid}/*.cc
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -16,6 +16,7 @@
 
 #include "kernels/dwconv_f32/dwconv_f32.h"
 #include "kernels/gemm_f32/gemm_f32.h"
+#include "kernels/hybrid/hybrid.h"
 #include "tests/gemm_check.h"
 
 namespace edgerun {
@@ -286,8 +287,93 @@ bool check_dwconv(const DwconvF32Kernel& kernel) {
   return tally.report();
 }
 
+// The functions around hybrid products against the C library's rounding and plain arithmetic.
+bool hybrid_problem(const HybridKernel& kernel, int n, Random& random) {
+  const bool at_end = random.below(4) != 0;
+  const auto size = static_cast<size_t>(n);
+  const Guarded x(size * 4, 4, at_end), out8(size, 1, at_end), outf(size * 4, 4, at_end);
+  const Guarded sums(size * 4, 4, at_end), weight_sums(size * 4, 4, at_end);
+  const Guarded weight_scale(size * 4, 4, at_end), bias(size * 4, 4, at_end);
+  const float ties[] = {0.5f, -0.5f, 1.5f, -1.5f, 2.5f, 0.49999997f, -0.49999997f, 126.5f, -128.5f, 1e30f};
+  for (int i = 0; i < n; ++i) {
+    const bool tie = random.below(3) == 0;
+    x.as<float>()[i] = tie ? ties[random.below(10)] : static_cast<float>(random.below(300000) - 150000) * 1e-3f;
+    sums.as<int32_t>()[i] = random.below(1 << 24) - (1 << 23);
+    weight_sums.as<int32_t>()[i] = random.below(10000) - 5000;
+  }
+  fill(random, weight_scale.as<float>(), size);
+  fill(random, bias.as<float>(), size);
+
+  float lo = 0, hi = 0;
+  kernel.min_max(x.as<float>(), n, &lo, &hi);
+  const auto range = std::minmax_element(x.as<float>(), x.as<float>() + n);
+  bool right = lo == std::min(0.0f, *range.first) && hi == std::max(0.0f, *range.second);
+
+  DynamicQuantizeArgs quantize;
+  quantize.x = x.as<float>();
+  quantize.n = n;
+  quantize.inverse = random.below(2) != 0 ? 1.0f : 0.731f;
+  quantize.offset = static_cast<float>(random.below(2) * (random.below(256) - 128));
+  quantize.lo = -128;
+  quantize.shift = random.below(2) * 128;
+  quantize.zero = random.below(20);
+  quantize.out8 = out8.as();
+  kernel.quantize(quantize);
+  quantize.out8 = nullptr;
+  quantize.outf = outf.as<float>();
+  kernel.quantize(quantize);
+  for (int i = 0; i < n; ++i) {
+    const float scaled = quantize.offset + x.as<float>()[i] * quantize.inverse;
+    const float q = std::min(std::max(std::round(scaled), quantize.lo), quantize.hi);
+    right &= out8.as()[i] == static_cast<uint8_t>(static_cast<int>(q) + quantize.shift);
+    right &= outf.as<float>()[i] == q - static_cast<float>(quantize.zero);
+  }
+
+  HybridFinishArgs finish;
+  const Bounds bounds(random);
+  finish.weight_scale = weight_scale.as<float>();
+  finish.x_scale = 0.0371f;
+  finish.in_turn = random.below(2) != 0;
+  finish.bias = bias.as<float>();
+  finish.lo = bounds.lo;
+  finish.hi = bounds.hi;
+  finish.out = outf.as<float>();
+  finish.n = n;
+  std::vector<float> acc(size);
+  finish.zero = random.below(256) - 128;
+  for (int pass = 0; pass < 2; ++pass) {
+    for (int i = 0; i < n; ++i) {
+      acc[static_cast<size_t>(i)] =
+          pass == 0 ? static_cast<float>(sums.as<int32_t>()[i] - finish.zero * weight_sums.as<int32_t>()[i])
+                    : static_cast<float>(sums.as<int32_t>()[i]);
+    }
+    finish.sums = pass == 0 ? sums.as<int32_t>() : nullptr;
+    finish.weight_sums = pass == 0 ? weight_sums.as<int32_t>() : nullptr;
+    finish.acc = pass == 0 ? nullptr : finish.out;
+    if (pass == 1) std::copy(acc.begin(), acc.end(), finish.out);
+    kernel.finish(finish);
+    for (int i = 0; i < n; ++i) {
+      const float scale = finish.weight_scale[i], sum = acc[static_cast<size_t>(i)];
+      const float scaled = finish.in_turn ? sum * scale * finish.x_scale : sum * (scale * finish.x_scale);
+      const float expected = std::min(std::max(scaled + finish.bias[i], finish.lo), finish.hi);
+      right &= finish.out[i] == expected;
+    }
+  }
+  return right;
+}
+
+bool check_hybrid(const HybridKernel& kernel) {
+  Tally tally("hybrid", kernel.info);
+  Random random(1);
+  for (int n = 1; n <= 2 * 64 + 3; ++n) {
+    for (int i = 0; i < 8; ++i) tally.problem(hybrid_problem(kernel, n, random), "n %d", n, 0, 0);
+  }
+  return tally.report();
+}
+
 bool check() {
   bool right = true;
+  for (const auto* kernel : allowed_kernels(hybrid_kernels(), isa_best())) right &= check_hybrid(*kernel);
   for (const auto* kernel : allowed_kernels(gemm_f32_kernels(), isa_best())) {
     right &= check_gemm(*kernel);
     right &= check_not_finite(*kernel);
