@@ -1,7 +1,7 @@
 // Checks every float32 kernel: each value within the tolerance of the same in double, all kernels
 // with a fused multiply-add equal to each other bit by bit, a value's bits the same wherever in a
-// tensor it stands, guard bytes. In the floating-point mode of a run. Prints a line per kernel; exits
-// with 1 when anything is wrong:
+// tensor it stands, guard bytes. In the floating-point mode of a run. Prints a line per kernel;
+// exits with 1 when anything is wrong:
 //
 //   c++ -std=c++17 -O2 -ffp-contract=off -Icsrc csrc/tests/float_check.cc csrc/base/{isa,table}.cc
 //       csrc/kernels/*_f32/*.cc
@@ -30,11 +30,12 @@ namespace {
 
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr int kMaxLength = 2 * 64 + 3;  // the widest loop takes 4 vectors of 16
-constexpr float kSpecial[] = {0.0f,   -0.0f,   kInf,     -kInf,    std::numeric_limits<float>::quiet_NaN(),
-                              1e-40f, -1e-40f, 1e-45f,   1.0f,     -1.0f,
-                              0.5f,   -0.5f,   1.5f,     2.5f,     3e38f,
-                              -3e38f, 88.72f,  -87.33f,  88.73f,   -87.34f,
-                              1e-38f, 1e-20f,  8192.25f, -8191.5f, 0x1.921fb6p+1f};
+constexpr float kSpecial[] = {
+    0.0f,   -0.0f,   kInf,     -kInf,    std::numeric_limits<float>::quiet_NaN(),
+    1e-40f, -1e-40f, 1e-45f,   1.0f,     -1.0f,
+    0.5f,   -0.5f,   1.5f,     2.5f,     3e38f,
+    -3e38f, 88.72f,  -87.33f,  88.73f,   -87.34f,
+    1e-38f, 1e-20f,  8192.25f, -8191.5f, 0x1.921fb6p+1f};
 
 // Mostly ordinary numbers of a layer; specials and any bit pattern among them when `wild`.
 float draw(bool wild) {
@@ -68,11 +69,13 @@ bool near(float got, double expected, double magnitude) {
   if (std::isnan(expected) || std::isnan(got)) return std::isnan(expected) && std::isnan(got);
   constexpr double kMax = std::numeric_limits<float>::max();
   if (std::isinf(expected)) return got == static_cast<float>(expected);
-  if (std::isinf(got)) return std::fabs(expected) > kMax * (1 - 1e-5) && (got > 0) == (expected > 0);
+  if (std::isinf(got))
+    return std::fabs(expected) > kMax * (1 - 1e-5) && (got > 0) == (expected > 0);
   return std::fabs(got - expected) <= 1e-5 * std::max(magnitude, 1e-6);
 }
 
-// Runs one call on a kernel and checks its results: value(i) in double with the magnitude of its tolerance.
+// Runs one call on a kernel and checks its results: value(i) in double with the magnitude of its
+// tolerance.
 struct Truth {
   double value, magnitude;
 };
@@ -89,9 +92,10 @@ class FloatChecks {
   }
 
   // call(kernel, out) writes `size` floats, of which those with used(i) are results.
-  void check(size_t size, const std::function<void(const Kernel&, float*)>& call,
-             const std::function<Truth(size_t)>& truth, const std::string& what,
-             const std::function<bool(size_t)>& used = [](size_t) { return true; }) {
+  void check(
+      size_t size, const std::function<void(const Kernel&, float*)>& call,
+      const std::function<Truth(size_t)>& truth, const std::string& what,
+      const std::function<bool(size_t)>& used = [](size_t) { return true; }) {
     std::vector<float> fused;
     for (size_t k = 0; k < kernels_.size(); ++k) {
       Output<float> out(size), untouched(size);
@@ -151,11 +155,15 @@ double angle(double x, double (*f)(double)) { return std::fabs(x) > 1048576 ? NA
 const UnaryCase kUnary[] = {
     {UnaryF32::kAbs, "abs", [](double x) { return std::fabs(x); }},
     {UnaryF32::kNeg, "neg", [](double x) { return -x; }},
-    {UnaryF32::kClamp, "clamp", [](double x) { return x < kLow ? kLow : x > kHigh ? kHigh : x; }},
+    {UnaryF32::kClamp, "clamp", [](double x) { return x < kLow    ? kLow
+                                                      : x > kHigh ? kHigh
+                                                                  : x; }},
     {UnaryF32::kFloor, "floor", [](double x) { return std::floor(x); }},
     {UnaryF32::kCeil, "ceil", [](double x) { return std::ceil(x); }},
     {UnaryF32::kRound, "round", [](double x) { return std::nearbyint(x); }},
-    {UnaryF32::kSign, "sign", [](double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : 0.0; }},
+    {UnaryF32::kSign, "sign", [](double x) { return x > 0   ? 1.0
+                                                    : x < 0 ? -1.0
+                                                            : 0.0; }},
     {UnaryF32::kSquare, "square", [](double x) { return x * x; }},
     {UnaryF32::kSqrt, "sqrt", [](double x) { return std::sqrt(x); }},
     {UnaryF32::kRsqrt, "rsqrt", [](double x) { return 1 / std::sqrt(x); }},
@@ -333,8 +341,8 @@ Truth reduced(ReduceF32 kind, const std::vector<double>& terms) {
 
 void check_reduce() {
   FloatChecks<ReduceF32Kernel> checks("reduce_f32", reduce_f32_kernels());
-  for (const ReduceF32 kind : {ReduceF32::kSum, ReduceF32::kMean, ReduceF32::kProd, ReduceF32::kMax,
-                               ReduceF32::kMin}) {
+  for (const ReduceF32 kind :
+       {ReduceF32::kSum, ReduceF32::kMean, ReduceF32::kProd, ReduceF32::kMax, ReduceF32::kMin}) {
     ReduceF32Args args;
     args.kind = kind;
     const auto values = [&](size_t size, int taps) {

@@ -1,4 +1,5 @@
-// What the native checks share: random values, buffers that notice a stray access, and a line per kernel.
+// What the native checks share: random values, buffers that notice a stray access, and a line per
+// kernel.
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,8 @@
 //   kPrelu              a < 0 ? a * b : a
 //   kPow                as in C
 //
-// for i = 0 .. n-1. All but pow are one or two correctly rounded operations; pow is the rounded value
-// of base/table.h in every version.
+// for i = 0 .. n-1. All but pow are one or two correctly rounded operations; pow is the rounded
+// value of base/table.h in every version.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,17 @@
 
 namespace edgerun {
 
-enum class BinaryF32 { kAdd, kSub, kMul, kDiv, kMaximum, kMinimum, kSquaredDifference, kPrelu, kPow };
+enum class BinaryF32 {
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMaximum,
+  kMinimum,
+  kSquaredDifference,
+  kPrelu,
+  kPow
+};
 
 struct BinaryF32Args {
   const float* a = nullptr;

@@ -1,7 +1,7 @@
 // The body of every version, written once over the vector types of kernels/vec.
 //
-// Lambdas capture, if only nothing: one without a capture also becomes a plain function, which g++ compiles
-// for the file's own instruction set, whatever the region's.
+// Lambdas capture, if only nothing: one without a capture also becomes a plain function, which g++
+// compiles for the file's own instruction set, whatever the region's.
 
 template <class V, bool kScalarA, bool kScalarB, class Function>
 void map_runs(const BinaryF32Args& args, const Function& f) {
@@ -65,9 +65,8 @@ void binary_f32(const BinaryF32Args& args) {
         return V::mul(difference, difference);
       });
     case BinaryF32::kPrelu:
-      return map<V>(args, [&](Float a, Float b) {
-        return V::select(V::lt(a, V::set(0)), V::mul(a, b), a);
-      });
+      return map<V>(
+          args, [&](Float a, Float b) { return V::select(V::lt(a, V::set(0)), V::mul(a, b), a); });
     case BinaryF32::kPow:
       return map<V>(args, [&](Float a, Float b) { return pow<V>(a, b); });
   }

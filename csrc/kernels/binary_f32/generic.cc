@@ -6,9 +6,8 @@
 namespace edgerun {
 namespace {
 
-#include "kernels/vec/f32_scalar.inl"
-
 #include "kernels/binary_f32/binary_f32.inl"
+#include "kernels/vec/f32_scalar.inl"
 
 }  // namespace
 

@@ -13,15 +13,11 @@ EDGERUN_TARGET_REGION("avx2,fma")
 namespace edgerun {
 namespace {
 
-#include "kernels/vec/f32_scalar.inl"
-
-#include "kernels/vec/f32_avx2.inl"
-
-#include "kernels/x86/unrolled.inl"
-
-#include "kernels/vec/cascade.inl"
-
 #include "kernels/pool_f32/pool_f32.inl"
+#include "kernels/vec/cascade.inl"
+#include "kernels/vec/f32_avx2.inl"
+#include "kernels/vec/f32_scalar.inl"
+#include "kernels/x86/unrolled.inl"
 
 }  // namespace
 }  // namespace edgerun
@@ -29,7 +25,8 @@ EDGERUN_TARGET_REGION_END
 
 namespace edgerun {
 
-const PoolF32Kernel pool_f32_avx2 = {{"avx2", Isa::kAvx2}, max_pool<Avx2F32>, average_pool<Avx2F32>};
+const PoolF32Kernel pool_f32_avx2 = {
+    {"avx2", Isa::kAvx2}, max_pool<Avx2F32>, average_pool<Avx2F32>};
 
 }  // namespace edgerun
 #endif

@@ -9,16 +9,14 @@
 namespace edgerun {
 namespace {
 
-#include "kernels/vec/f32_scalar.inl"
-
-#include "kernels/x86/unrolled.inl"
-
-#include "kernels/vec/cascade.inl"
-
 #include "kernels/pool_f32/pool_f32.inl"
+#include "kernels/vec/cascade.inl"
+#include "kernels/vec/f32_scalar.inl"
+#include "kernels/x86/unrolled.inl"
 
 }  // namespace
 
-const PoolF32Kernel pool_f32_generic = {{"generic", Isa::kGeneric}, max_pool<ScalarF32>, average_pool<ScalarF32>};
+const PoolF32Kernel pool_f32_generic = {
+    {"generic", Isa::kGeneric}, max_pool<ScalarF32>, average_pool<ScalarF32>};
 
 }  // namespace edgerun

@@ -4,8 +4,8 @@
 //   max:      out[i][c] = min(max(max_t x(t, i, c), low), high)               NaN is passed over
 //   average:  out[i][c] = min(max(sum_t x(t, i, c) / tap_count, low), high)
 //
-// for i = 0 .. count-1, c = 0 .. channels-1; the sum has the order of kernels/vec/cascade.inl. Input
-// and output do not overlap.
+// for i = 0 .. count-1, c = 0 .. channels-1; the sum has the order of kernels/vec/cascade.inl.
+// Input and output do not overlap.
 #pragma once
 
 #include <cstddef>

@@ -11,8 +11,8 @@ int pool_blocks(const PoolF32Args& args, ptrdiff_t offset, float* out, int c,
         [&](ptrdiff_t t, auto v)
             EDGERUN_LAMBDA { return V::load(args.taps[t] + at + v * V::kLanes); },
         total);
-    unrolled<kVectors>(
-        [&](auto v) EDGERUN_LAMBDA { V::store(out + c + v * V::kLanes, finish(total[v])); });
+    unrolled<kVectors>([&](auto v)
+                           EDGERUN_LAMBDA { V::store(out + c + v * V::kLanes, finish(total[v])); });
   }
   return c;
 }
@@ -46,7 +46,6 @@ template <class V>
 void average_pool(const PoolF32Args& args) {
   const auto low = V::set(args.low), high = V::set(args.high);
   const auto divisor = V::set(static_cast<float>(args.tap_count));
-  pool<V, SumOf>(args, [=](typename V::Float x) {
-    return V::min(high, V::max(low, V::div(x, divisor)));
-  });
+  pool<V, SumOf>(
+      args, [=](typename V::Float x) { return V::min(high, V::max(low, V::div(x, divisor))); });
 }

@@ -9,16 +9,14 @@
 namespace edgerun {
 namespace {
 
-#include "kernels/vec/f32_scalar.inl"
-
-#include "kernels/x86/unrolled.inl"
-
-#include "kernels/vec/cascade.inl"
-
 #include "kernels/reduce_f32/reduce_f32.inl"
+#include "kernels/vec/cascade.inl"
+#include "kernels/vec/f32_scalar.inl"
+#include "kernels/x86/unrolled.inl"
 
 }  // namespace
 
-const ReduceF32Kernel reduce_f32_generic = {{"generic", Isa::kGeneric}, row<ScalarF32>, columns<ScalarF32>};
+const ReduceF32Kernel reduce_f32_generic = {
+    {"generic", Isa::kGeneric}, row<ScalarF32>, columns<ScalarF32>};
 
 }  // namespace edgerun

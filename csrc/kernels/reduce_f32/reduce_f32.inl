@@ -15,8 +15,8 @@ ptrdiff_t reduce_blocks(const ReduceF32Args& args, ptrdiff_t c) {
         [&](ptrdiff_t t, auto v)
             EDGERUN_LAMBDA { return V::load(in + t * args.tap_step + v * V::kLanes); },
         total);
-    unrolled<kVectors>(
-        [&](auto v) EDGERUN_LAMBDA { V::store(args.out + c + v * V::kLanes, total[v]); });
+    unrolled<kVectors>([&](auto v)
+                           EDGERUN_LAMBDA { V::store(args.out + c + v * V::kLanes, total[v]); });
   }
   return c;
 }

@@ -10,11 +10,9 @@ EDGERUN_TARGET_REGION("avx2,fma")
 namespace edgerun {
 namespace {
 
-#include "kernels/vec/f32_scalar.inl"
-
-#include "kernels/vec/f32_avx2.inl"
-
 #include "kernels/resize_f32/resize_f32.inl"
+#include "kernels/vec/f32_avx2.inl"
+#include "kernels/vec/f32_scalar.inl"
 
 }  // namespace
 }  // namespace edgerun
@@ -22,7 +20,8 @@ EDGERUN_TARGET_REGION_END
 
 namespace edgerun {
 
-const ResizeF32Kernel resize_f32_avx2 = {{"avx2", Isa::kAvx2}, blend_rows<Avx2F32>, blend_columns<Avx2F32>};
+const ResizeF32Kernel resize_f32_avx2 = {
+    {"avx2", Isa::kAvx2}, blend_rows<Avx2F32>, blend_columns<Avx2F32>};
 
 }  // namespace edgerun
 #endif

@@ -10,11 +10,9 @@ EDGERUN_TARGET_REGION("avx512f,avx512bw,avx512dq,avx512vl")
 namespace edgerun {
 namespace {
 
-#include "kernels/vec/f32_scalar.inl"
-
-#include "kernels/vec/f32_avx512.inl"
-
 #include "kernels/resize_f32/resize_f32.inl"
+#include "kernels/vec/f32_avx512.inl"
+#include "kernels/vec/f32_scalar.inl"
 
 }  // namespace
 }  // namespace edgerun
@@ -22,7 +20,8 @@ EDGERUN_TARGET_REGION_END
 
 namespace edgerun {
 
-const ResizeF32Kernel resize_f32_avx512 = {{"avx512", Isa::kAvx512Vnni}, blend_rows<Avx512F32>, blend_columns<Avx512F32>};
+const ResizeF32Kernel resize_f32_avx512 = {
+    {"avx512", Isa::kAvx512Vnni}, blend_rows<Avx512F32>, blend_columns<Avx512F32>};
 
 }  // namespace edgerun
 #endif

@@ -6,12 +6,12 @@
 namespace edgerun {
 namespace {
 
-#include "kernels/vec/f32_scalar.inl"
-
 #include "kernels/resize_f32/resize_f32.inl"
+#include "kernels/vec/f32_scalar.inl"
 
 }  // namespace
 
-const ResizeF32Kernel resize_f32_generic = {{"generic", Isa::kGeneric}, blend_rows<ScalarF32>, blend_columns<ScalarF32>};
+const ResizeF32Kernel resize_f32_generic = {
+    {"generic", Isa::kGeneric}, blend_rows<ScalarF32>, blend_columns<ScalarF32>};
 
 }  // namespace edgerun

@@ -19,9 +19,8 @@ template <class V>
 void softmax_f32(const SoftmaxF32Args& args) {
   const auto greatest = V::set(combine_row<V, MaximumOf>(args.in, args.n, same<V>));
   const auto beta = V::set(args.beta);
-  map<V>(args.in, args.out, args.n, [&](typename V::Float x) {
-    return exp<V>(V::mul(V::sub(x, greatest), beta));
-  });
+  map<V>(args.in, args.out, args.n,
+         [&](typename V::Float x) { return exp<V>(V::mul(V::sub(x, greatest), beta)); });
   const auto sum = V::set(combine_row<V, SumOf>(args.out, args.n, same<V>));
   map<V>(args.out, args.out, args.n, [&](typename V::Float x) { return V::div(x, sum); });
 }
@@ -29,11 +28,9 @@ void softmax_f32(const SoftmaxF32Args& args) {
 template <class V>
 void log_softmax_f32(const SoftmaxF32Args& args) {
   const auto greatest = V::set(combine_row<V, MaximumOf>(args.in, args.n, same<V>));
-  const auto sum = V::set(combine_row<V, SumOf>(args.in, args.n, [&](typename V::Float x) {
-    return exp<V>(V::sub(x, greatest));
-  }));
+  const auto sum = V::set(combine_row<V, SumOf>(
+      args.in, args.n, [&](typename V::Float x) { return exp<V>(V::sub(x, greatest)); }));
   const auto log_sum = log<V>(sum);
-  map<V>(args.in, args.out, args.n, [&](typename V::Float x) {
-    return V::sub(V::sub(x, greatest), log_sum);
-  });
+  map<V>(args.in, args.out, args.n,
+         [&](typename V::Float x) { return V::sub(V::sub(x, greatest), log_sum); });
 }

@@ -8,9 +8,9 @@
 //   kHardSwish   x * (min(max(x + 3, 0), 6) / 6)
 //   kLeakyRelu   x < 0 ? x * alpha : x
 //
-// The others are what they are called. abs, neg, clamp, sign, sqrt, square and the roundings are exact
-// or correctly rounded; the rest are polynomials (kernels/vec/elementary.inl), within a relative
-// error of 2e-6.
+// The others are what they are called. abs, neg, clamp, sign, sqrt, square and the roundings are
+// exact or correctly rounded; the rest are polynomials (kernels/vec/elementary.inl), within a
+// relative error of 2e-6.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +22,28 @@
 namespace edgerun {
 
 enum class UnaryF32 {
-  kAbs, kNeg, kClamp, kFloor, kCeil, kRound, kSign, kSquare, kSqrt, kRsqrt, kExp, kLog,
-  kLogistic, kTanh, kErf, kSin, kCos, kGelu, kGeluTanh, kElu, kHardSwish, kLeakyRelu,
+  kAbs,
+  kNeg,
+  kClamp,
+  kFloor,
+  kCeil,
+  kRound,
+  kSign,
+  kSquare,
+  kSqrt,
+  kRsqrt,
+  kExp,
+  kLog,
+  kLogistic,
+  kTanh,
+  kErf,
+  kSin,
+  kCos,
+  kGelu,
+  kGeluTanh,
+  kElu,
+  kHardSwish,
+  kLeakyRelu,
 };
 
 struct UnaryF32Args {

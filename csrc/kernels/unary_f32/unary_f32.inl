@@ -1,7 +1,7 @@
 // The body of every version, written once over the vector types of kernels/vec.
 //
-// Lambdas capture, if only nothing: one without a capture also becomes a plain function, which g++ compiles
-// for the file's own instruction set, whatever the region's.
+// Lambdas capture, if only nothing: one without a capture also becomes a plain function, which g++
+// compiles for the file's own instruction set, whatever the region's.
 
 template <class V, class Function>
 void map(const UnaryF32Args& args, const Function& f) {
@@ -81,9 +81,8 @@ void unary_f32(const UnaryF32Args& args) {
       return map<V>(args, [&](Float x) { return hard_swish<V>(x); });
     case UnaryF32::kLeakyRelu: {
       const auto alpha = V::set(args.alpha);
-      return map<V>(args, [=](Float x) {
-        return V::select(V::lt(x, V::set(0)), V::mul(x, alpha), x);
-      });
+      return map<V>(args,
+                    [=](Float x) { return V::select(V::lt(x, V::set(0)), V::mul(x, alpha), x); });
     }
   }
 }

@@ -44,14 +44,14 @@ EDGERUN_INLINE void cascade(ptrdiff_t count, const Term& term,
     typename V::Float sum[kVectors];
     unrolled<kVectors>([&](auto v) EDGERUN_LAMBDA { sum[v] = term(t, v); });
     for (++t; t < end; ++t) {
-      unrolled<kVectors>(
-          [&](auto v) EDGERUN_LAMBDA { sum[v] = Combine::apply(sum[v], term(t, v)); });
+      unrolled<kVectors>([&](auto v)
+                             EDGERUN_LAMBDA { sum[v] = Combine::apply(sum[v], term(t, v)); });
     }
     const bool last = t == count;
     for (ptrdiff_t carry = blocks; top > 0 && (last || (carry & 1) == 0); carry >>= 1) {
       --top;
-      unrolled<kVectors>(
-          [&](auto v) EDGERUN_LAMBDA { sum[v] = Combine::apply(pending[top][v], sum[v]); });
+      unrolled<kVectors>([&](auto v)
+                             EDGERUN_LAMBDA { sum[v] = Combine::apply(pending[top][v], sum[v]); });
     }
     if (last) {
       unrolled<kVectors>([&](auto v) EDGERUN_LAMBDA { total[v] = sum[v]; });

@@ -1,6 +1,6 @@
 // Elementary functions over the float vector types: polynomials in fma() after a range reduction,
-// with the coefficients of least relative error. Relative error below 1e-6; infinities and NaN as in
-// C; results below the normal range are zero. Each lane's bits depend on that lane alone.
+// with the coefficients of least relative error. Relative error below 1e-6; infinities and NaN as
+// in C; results below the normal range are zero. Each lane's bits depend on that lane alone.
 //
 // The parts of ln 2 and pi/2 are so short that a product with a small integer is exact even where
 // fma() rounds twice. Include it after a float vector type and "base/table.h".
@@ -79,9 +79,9 @@ typename V::Float log(typename V::Float x) {
   constexpr int32_t kRootHalf = 0x3f3504f3;
   const auto offset = V::add(V::bits(x), V::set_int(-kRootHalf));
   const auto e = V::to_float(V::template shift_right<23>(offset));
-  const auto f = V::sub(V::from_bits(V::add(V::bit_and(offset, V::set_int(0x7fffff)),
-                                            V::set_int(kRootHalf))),
-                        V::set(1));
+  const auto f =
+      V::sub(V::from_bits(V::add(V::bit_and(offset, V::set_int(0x7fffff)), V::set_int(kRootHalf))),
+             V::set(1));
   const auto square = V::mul(f, f);
   auto y = V::mul(V::mul(square, f), horner<V>(kSeries, f));
   y = V::fma(e, V::set(0x1.7f7d1cp-20f), y);
@@ -112,8 +112,8 @@ typename V::Float tanh(typename V::Float x) {
 // in t = 1 / (1 + 0.4 x).
 template <class V>
 typename V::Float erfc_positive(typename V::Float x) {
-  constexpr float kSeries[] = {0x1.ce3dbap-3f,  0x1.ccd4cep-3f, 0x1.b71284p-3f,  0x1.0ea7eep-3f,
-                               0x1.0f3b3cp-2f,  -0x1.156d20p-2f, 0x1.0ffd12p-1f, -0x1.f24ee0p-2f,
+  constexpr float kSeries[] = {0x1.ce3dbap-3f, 0x1.ccd4cep-3f,  0x1.b71284p-3f, 0x1.0ea7eep-3f,
+                               0x1.0f3b3cp-2f, -0x1.156d20p-2f, 0x1.0ffd12p-1f, -0x1.f24ee0p-2f,
                                0x1.8ae640p-3f, -0x1.d52f88p-6f};
   const auto t = V::div(V::set(1), V::fma(x, V::set(0.4f), V::set(1)));
   return V::mul(V::mul(t, horner<V>(kSeries, t)), exp<V>(negated<V>(V::mul(x, x))));
@@ -121,7 +121,7 @@ typename V::Float erfc_positive(typename V::Float x) {
 
 template <class V>
 typename V::Float erf(typename V::Float x) {
-  constexpr float kSeries[] = {0x1.20dd76p+0f,  -0x1.812746p-2f, 0x1.ce2f08p-4f,  -0x1.b829a8p-6f,
+  constexpr float kSeries[] = {0x1.20dd76p+0f, -0x1.812746p-2f,  0x1.ce2f08p-4f,  -0x1.b829a8p-6f,
                                0x1.5628eep-8f, -0x1.bcbe9ap-11f, 0x1.d82692p-14f, -0x1.438406p-17f};
   const auto size = absolute<V>(x);
   const auto near = V::mul(x, horner<V>(kSeries, V::mul(x, x)));
@@ -150,8 +150,8 @@ typename V::Float gelu_tanh(typename V::Float x) {
   return V::select(V::unordered(x), x, y);
 }
 
-// `y` where |x| is at most 8192. Beyond that k has too many bits; such angles are rare, and taken one
-// by one in double.
+// `y` where |x| is at most 8192. Beyond that k has too many bits; such angles are rare, and taken
+// one by one in double.
 template <class V, bool kCosine>
 typename V::Float far_angles(typename V::Float x, typename V::Float y) {
   constexpr float kLimit = 8192;
@@ -180,8 +180,7 @@ typename V::Float sine(typename V::Float x) {
   r = V::fma(k, V::set(-0x1.0b4612p-34f), r);
   const auto z = V::mul(r, r);
   const auto sin = V::fma(V::mul(r, z), horner<V>(kSin, z), r);
-  const auto cos =
-      V::fma(V::mul(z, z), horner<V>(kCos, z), V::fma(z, V::set(-0.5f), V::set(1)));
+  const auto cos = V::fma(V::mul(z, z), horner<V>(kCos, z), V::fma(z, V::set(-0.5f), V::set(1)));
   const auto quarter = V::add(V::bits(rounded), V::set_int(kCosine ? 1 : 0));
   const auto y = V::select(V::test(quarter, V::set_int(1)), cos, sin);
   const auto sign = V::from_bits(V::template shift_left<30>(V::bit_and(quarter, V::set_int(2))));

@@ -1,5 +1,5 @@
-// One lane of float32 in the shape of a vector: the generic float kernels. Read f32_avx2.inl for the
-// meaning of the operations. Include it inside an unnamed namespace, after <cmath>.
+// One lane of float32 in the shape of a vector: the generic float kernels. Read f32_avx2.inl for
+// the meaning of the operations. Include it inside an unnamed namespace, after <cmath>.
 //
 // Where the baseline of the build has a fused multiply-add (AArch64, VFPv4), so has this type, and
 // the generic kernels give the bits of all others.
