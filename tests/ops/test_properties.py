@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conv import conv, fully_connected
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from pool import pool
 
-import cases
-from cases import Q, evaluate, random_feeds
+from cases import ACTIVATIONS, Net, Pair, Q, evaluate, random_feeds, spread, window
+from cases.elementwise import binary
 from edgerun import _engine
 from edgerun.frontends import load_graph
 from edgerun.session import Session
@@ -64,7 +66,7 @@ def convolutions(draw: st.DrawFn, depthwise: bool) -> dict[str, Any]:
     kernel = draw(few), draw(st.integers(1, 4))
     c_in = draw(channels)
     # Steps of the output from much finer than the sums are (nearly all saturate) to much coarser.
-    fitting = cases.spread(kind["x"], kind["w"], kernel[0] * kernel[1] * (1 if depthwise else c_in))
+    fitting = spread(kind["x"], kind["w"], kernel[0] * kernel[1] * (1 if depthwise else c_in))
     zero = draw(zeros) + (128 if fitting.dtype == "uint8" else 0)
     return kind | {
         "c_in": c_in,
@@ -73,7 +75,7 @@ def convolutions(draw: st.DrawFn, depthwise: bool) -> dict[str, Any]:
         "strides": (draw(few), draw(few)),
         "dilations": (draw(few), draw(few)),
         "padding": draw(st.sampled_from(["same", "valid"])),
-        "activation": draw(st.sampled_from(["none", *cases.ACTIVATIONS])),
+        "activation": draw(st.sampled_from(["none", *ACTIVATIONS])),
         "size": (draw(st.integers(1, 9)), draw(st.integers(1, 9))),
         "batch": draw(st.integers(1, 3)),
         "bias": draw(st.booleans()),
@@ -96,7 +98,7 @@ def test_every_kernel_is_reached() -> None:
     used: set[tuple[str, str]] = set()
     for isa in KERNEL_ISAS:
         for folder, multiplier in (("gemm_s8", 0), ("dwconv_s8", 1)):
-            model = cases.conv(256, 64, size=(16, 16), multiplier=multiplier)
+            model = conv(256, 64, size=(16, 16), multiplier=multiplier)
             with bound_for(isa):
                 used.add((folder, Session(model, 1).profile(runs=1)[-1].kernel.split("/")[1]))
     usable = {(folder, name) for folder, name, _, detected in _engine.kernels() if detected}
@@ -106,7 +108,7 @@ def test_every_kernel_is_reached() -> None:
 def fits(arguments: dict[str, Any]) -> bool:
     columns = (arguments[k] for k in ("size", "kernel", "strides", "dilations"))
     return all(
-        cases.window(size, kernel, stride, dilation, arguments["padding"]) > 0
+        window(size, kernel, stride, dilation, arguments["padding"]) > 0
         for size, kernel, stride, dilation in zip(*columns, strict=True)
     )
 
@@ -116,7 +118,7 @@ def fits(arguments: dict[str, Any]) -> bool:
 @examples
 def test_convolution(arguments: dict[str, Any], isa: str) -> None:
     assume(fits(arguments))
-    check(cases.conv(**arguments), isa)
+    check(conv(**arguments), isa)
 
 
 @on_each_kernel
@@ -124,7 +126,7 @@ def test_convolution(arguments: dict[str, Any], isa: str) -> None:
 @examples
 def test_depthwise_convolution(arguments: dict[str, Any], isa: str) -> None:
     assume(fits(arguments))
-    check(cases.conv(**arguments), isa)
+    check(conv(**arguments), isa)
 
 
 @on_each_kernel
@@ -140,7 +142,7 @@ def test_depthwise_convolution(arguments: dict[str, Any], isa: str) -> None:
 def test_fully_connected(
     kind: dict[str, Any], rows: int, k: int, n: int, bias: bool, seed: int, isa: str
 ) -> None:
-    check(cases.fully_connected((rows, k), n, bias=bias, seed=seed, **kind), isa)
+    check(fully_connected((rows, k), n, bias=bias, seed=seed, **kind), isa)
 
 
 @on_each_kernel
@@ -156,7 +158,7 @@ def test_fully_connected(
 def test_extreme_sums(x: int, w: int, zero: int, k: int, n: int, bias: int, isa: str) -> None:
     """Every product at its largest, which overflows in a kernel that adds pairs in 16 bits; and sums
     that leave int32, which are taken modulo 2^32."""
-    net = cases.Net()
+    net = Net()
     weights = np.full((n, k), w, np.int8)
     inputs = [net.q("x", (3, k), Q(1, zero)), net.tensor("w", (n, k), "int8", scale=1, data=weights)]
     inputs.append(net.tensor("bias", (n,), "int32", data=np.full(n, bias, np.int32)))
@@ -191,7 +193,7 @@ def test_binary(
     full = (*shape[:3], last)
     small = tuple(1 if b else d for b, d in zip(broadcast, full, strict=False))
     a, b, out = (data.draw(quantizations(dtype)) for _ in range(3))
-    check(cases.binary(name, full, small, a, b, out, constant=broadcast[4]), isa)
+    check(binary(name, full, small, a, b, out, constant=broadcast[4]), isa)
 
 
 @on_each_kernel
@@ -209,16 +211,16 @@ def test_binary(
 def test_pool(
     name: str,
     c: int,
-    kernel: cases.Pair,
-    strides: cases.Pair,
+    kernel: Pair,
+    strides: Pair,
     padding: str,
-    size: cases.Pair,
+    size: Pair,
     x: Q,
     other: bool,
     isa: str,
 ) -> None:
     out = Q(x.scale * 0.7, x.zero, x.dtype) if other and name == "AVERAGE_POOL_2D" else x
-    check(cases.pool(name, c, kernel, strides, padding, size=size, x=x, out=out), isa)
+    check(pool(name, c, kernel, strides, padding, size=size, x=x, out=out), isa)
 
 
 @given(arguments=convolutions(depthwise=False), depthwise=st.booleans())
@@ -226,9 +228,9 @@ def test_pool(
 def test_a_batch_is_its_images_one_by_one(arguments: dict[str, Any], depthwise: bool) -> None:
     assume(fits(arguments))
     arguments |= {"multiplier": int(depthwise), "batch": 3}
-    batch = cases.conv(**arguments)
+    batch = conv(**arguments)
     feeds = random_feeds(load_graph(batch), 0)["x"]
     whole = Session(batch, 2).run(feeds)["y"]
-    single = Session(cases.conv(**{**arguments, "batch": 1}), 1)
+    single = Session(conv(**{**arguments, "batch": 1}), 1)
     for image, expected in zip(feeds, whole, strict=True):
         np.testing.assert_array_equal(single.run(image[None])["y"][0], expected)

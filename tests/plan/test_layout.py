@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-import cases
-from cases import I8, WS8, Net, Q, evaluate, random_feeds
+from cases import I8, WS8, Net, Pair, Q, Shape, evaluate, random_feeds
+from cases.elementwise import chain
 from edgerun.frontends import load_graph
 from edgerun.passes import run_passes
 from edgerun.plan.lower import lower
@@ -21,24 +21,24 @@ OUT = Q(0.2, 5)
 class Builder(Net):
     """1x1 convolutions and what moves their results, by the name of the output."""
 
-    def conv(self, x: int, y: str, c_in: int, c_out: int, size: cases.Pair = (3, 5)) -> int:
+    def conv(self, x: int, y: str, c_in: int, c_out: int, size: Pair = (3, 5)) -> int:
         out = self.q(y, (1, *size, c_out), OUT)
         weights = self.weights((c_out, 1, 1, c_in), 0, WS8, per_channel=True)
         options = {"padding": "valid", "stride_h": 1, "stride_w": 1}
         self.operator("CONV_2D", [x, weights, self.bias(c_out, c_in)], [out], options)
         return out
 
-    def concat(self, parts: list[int], y: str, shape: cases.Shape, axis: int, q: Q = OUT) -> int:
+    def concat(self, parts: list[int], y: str, shape: Shape, axis: int, q: Q = OUT) -> int:
         out = self.q(y, shape, q)
         self.operator("CONCATENATION", parts, [out], {"axis": axis})
         return out
 
-    def reshape(self, x: int, y: str, shape: cases.Shape, q: Q = OUT) -> int:
+    def reshape(self, x: int, y: str, shape: Shape, q: Q = OUT) -> int:
         out = self.q(y, shape, q)
         self.operator("RESHAPE", [x, self.ints(f"{y}_shape", shape)], [out])
         return out
 
-    def slice(self, x: int, y: str, begin: cases.Shape, shape: cases.Shape, q: Q = OUT) -> int:
+    def slice(self, x: int, y: str, begin: Shape, shape: Shape, q: Q = OUT) -> int:
         out = self.q(y, shape, q)
         inputs = [x, self.ints(f"{y}_begin", begin), self.ints(f"{y}_size", shape)]
         self.operator("SLICE", inputs, [out])
@@ -257,7 +257,7 @@ def test_blocks_of_a_chain_share_two_places() -> None:
 
 
 def test_an_unfused_session_keeps_every_tensor() -> None:
-    model = cases.chain(["RELU", "RELU6", "HARD_SWISH"], [I8, Q(0.03, -9), I8, OUT])
+    model = chain(["RELU", "RELU6", "HARD_SWISH"], [I8, Q(0.03, -9), I8, OUT])
     feeds = random_feeds(load_graph(model), 0)
     tensors = Session(model, 1, preserve_all_tensors=True).tensors(feeds)
     graph = load_graph(model)

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,10 @@ class Op:
     """An operator: attributes, output types, value.
 
     Subclasses are registered in OPERATORS by their name, which is the same on every floor of the house.
+    data_dependent: the shapes of the outputs depend on the data; such an operator runs through eval alone.
     """
+
+    data_dependent: ClassVar[bool] = False
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -41,6 +44,11 @@ class Op:
         """The outputs for `arrays`, whose types are `types` (an absent optional input is None in both)."""
         raise NotImplementedError
 
+    def magnitude(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        """What the tolerance of each float result is relative to (contract 4.1.5): max(|y|, 1e-6); sums
+        override it with the sum of the absolute terms. float64, in the shapes of the results."""
+        return tuple(np.maximum(np.abs(y.astype(np.float64)), 1e-6) for y in self.eval(types, *arrays))
+
     def __str__(self) -> str:
         parts = []
         for field in dataclasses.fields(self):
@@ -51,6 +59,28 @@ class Op:
                 value = f"<{len(value)}>"
             parts.append(f"{field.name}={value}".replace(" ", ""))
         return f"{self.name}({', '.join(parts)})"
+
+
+FLOAT_TOLERANCE = 1e-5  # of the magnitude
+
+
+def wrong_elements(
+    op: Op, types: Sequence[TensorType], arrays: Sequence[Array], results: Sequence[Array]
+) -> list[npt.NDArray[np.bool_]]:
+    """Per result, where it is not what `op` gives for `arrays`: integers must be equal, floats within the
+    tolerance of contract 4.1.5 (equal where the reference is infinite or NaN)."""
+    expected = op.eval(types, *arrays)
+    magnitudes: tuple[Array, ...] | None = None
+    wrong = []
+    for i, (want, got) in enumerate(zip(expected, results, strict=True)):
+        if want.dtype.kind != "f" or np.array_equal(want, got, equal_nan=True):
+            wrong.append(np.not_equal(got, want))
+            continue
+        magnitudes = magnitudes or op.magnitude(types, *arrays)
+        apart = np.abs(got.astype(np.float64) - want.astype(np.float64))
+        close = apart <= FLOAT_TOLERANCE * magnitudes[i]  # type: ignore[operator]
+        wrong.append(~(close | (got == want) | (np.isnan(got) & np.isnan(want))))
+    return wrong
 
 
 def expect(ok: bool, message: str) -> None:

@@ -18,6 +18,9 @@ UINT8 = np.dtype(np.uint8)
 INT16 = np.dtype(np.int16)
 INT32 = np.dtype(np.int32)
 INT64 = np.dtype(np.int64)
+UINT32 = np.dtype(np.uint32)
+UINT64 = np.dtype(np.uint64)
+FLOAT16 = np.dtype(np.float16)
 FLOAT32 = np.dtype(np.float32)
 BOOL = np.dtype(np.bool_)
 
@@ -120,6 +123,20 @@ class TensorType:
     def is_8bit(self) -> bool:
         """Whether an element is one byte that a program may store with the other sign."""
         return self.dtype in (INT8, UINT8)
+
+    @property
+    def is_int16(self) -> bool:
+        """Whether it is quantised to 16 bits, which follows TFLite's own arithmetic (contract 4.1.3)."""
+        return self.dtype == INT16 and self.quantization is not None
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype.kind == "f"
+
+    @property
+    def is_plain_integer(self) -> bool:
+        """Whether its integers mean themselves."""
+        return self.dtype.kind in "iu" and self.quantization is None
 
     def with_shape(self, shape: Shape) -> TensorType:
         return TensorType(shape, self.dtype, self.quantization)

@@ -1,0 +1,24 @@
+"""Between real numbers and quanta."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from edgerun.frontends.tflite_ops.task import Import, Importer
+from edgerun.ir.op import Op
+from edgerun.ir.quantize import Dequantize, Quantize, Requantize
+from edgerun.ir.types import FLOAT32
+
+
+def quantize(task: Import) -> Op:
+    return Quantize(task.out) if task.type(0).dtype == FLOAT32 else Requantize(task.out)
+
+
+def dequantize(task: Import) -> Op:
+    return Dequantize()
+
+
+IMPORTERS: Mapping[str, Importer] = {
+    "DEQUANTIZE": dequantize,
+    "QUANTIZE": quantize,
+}

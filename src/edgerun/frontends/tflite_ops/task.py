@@ -1,0 +1,156 @@
+"""One operator of a TFLite file while it is imported, and what many importers ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from edgerun.errors import FormatError, UnsupportedOperatorError
+from edgerun.formats.tflite_model import Operator
+from edgerun.ir.conv import Padding, Pair
+from edgerun.ir.graph import Node, Value
+from edgerun.ir.op import NO_CLAMP, Clamp, Op, expect
+from edgerun.ir.quantize import Requantize
+from edgerun.ir.types import Array, Element, TensorType
+
+ACTIVATIONS: Mapping[str, Clamp] = {
+    "none": NO_CLAMP,
+    "relu": (0.0, float("inf")),
+    "relu6": (0.0, 6.0),
+    "relu_n1_to_1": (-1.0, 1.0),
+}
+
+
+class NeedsValue(UnsupportedOperatorError):
+    """An operand must be known before the run, and is not: the tensor `value` is computed."""
+
+    def __init__(self, name: str, value: Value) -> None:
+        super().__init__(f"its {name} is computed at run time")
+        self.value = value
+
+
+class Known:
+    """What values are that follow from constants alone: computed when an importer asks for one, as an
+    operand (a shape, axes, paddings) that has to be known before anything runs."""
+
+    def __init__(self) -> None:
+        self._producers: dict[Value, Node] = {}
+        self._arrays: dict[Value, Array] = {}
+
+    def add(self, node: Node) -> None:
+        """Says that `node` computes its outputs."""
+        self._producers.update(dict.fromkeys(node.outputs, node))
+
+    def array(self, value: Value) -> Array | None:
+        """The value, or None when it depends on what is fed."""
+        if value.data is not None:
+            return value.data
+        if value not in self._arrays:
+            node = self._producers.get(value)
+            if node is None:
+                return None
+            arrays = [None if v is None else self.array(v) for v in node.inputs]
+            if any(v is not None and a is None for v, a in zip(node.inputs, arrays, strict=True)):
+                return None
+            results = node.op.eval(node.types(), *arrays)  # type: ignore[arg-type]
+            self._arrays.update(zip(node.outputs, results, strict=True))
+        return self._arrays[value]
+
+
+class Import:
+    """One operator of the file while it is imported."""
+
+    def __init__(
+        self,
+        operator: Operator,
+        inputs: list[Value | None],
+        outputs: list[Value],
+        known: Known,
+        resized: bool = False,
+    ) -> None:
+        self.operator = operator
+        self.resized = resized  # the inputs have other shapes than the file says
+        self.inputs = inputs
+        self.outputs = outputs
+        self.known = known
+        self.nodes: list[Node] = []  # what has to be computed before
+        # What the operator remembers: the value it reads, the one it writes, the initial array unless the
+        # value read is that of a variable tensor.
+        self.states: list[tuple[Value, Value] | tuple[Value, Value, Array]] = []
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return self.operator.options
+
+    @property
+    def out(self) -> Element:
+        """The element type of the first output, as the file declares it."""
+        return self.outputs[0].type.element
+
+    @property
+    def clamp(self) -> Clamp:
+        """The range of the fused activation."""
+        name = self.options["fused_activation_function"]
+        if name not in ACTIVATIONS:
+            raise UnsupportedOperatorError(f"the fused activation {name!r} is not supported")
+        return ACTIVATIONS[name]
+
+    def type(self, i: int) -> TensorType:
+        return self.value(i).type
+
+    def value(self, i: int) -> Value:
+        value = self.inputs[i] if i < len(self.inputs) else None
+        if value is None:
+            raise FormatError(f"Operator {self.operator.index} {self.operator.name} lacks input {i}.")
+        return value
+
+    def constants(self, *names: str) -> list[Array]:
+        """The inputs behind the first one as arrays known before the run, which are taken off `inputs`."""
+        arrays = []
+        for i, name in enumerate(names, start=1):
+            data = self.known.array(self.value(i))
+            if data is None:
+                raise NeedsValue(name, self.value(i))
+            arrays.append(data)
+        del self.inputs[1:]
+        return arrays
+
+    def integers(self, name: str) -> tuple[int, ...]:
+        """The one constant input behind the first, as integers."""
+        return tuple(int(v) for v in self.constants(name)[0].reshape(-1))
+
+    def requantize_inputs(self) -> None:
+        """Gives 8-bit inputs the element type of the output."""
+        for i, value in enumerate(self.inputs):
+            if value is not None and value.type.element != self.out and value.type.quantization is not None:
+                op = Requantize(self.out)
+                made = Value(f"{self.outputs[0].name}/requantized_{i}", op.infer(value.type)[0])
+                self.nodes.append(Node(op, [value], [made]))
+                self.inputs[i] = made
+
+
+Importer = Callable[[Import], Op]
+
+
+def axes(values: tuple[int, ...], rank: int) -> tuple[int, ...]:
+    for axis in values:
+        expect(-rank <= axis < rank, f"Axis {axis} does not fit a tensor of rank {rank}.")
+    return tuple(sorted({axis % rank for axis in values}))
+
+
+def same_padding(x: TensorType, kernel: Pair, strides: Pair, dilations: Pair) -> Padding:
+    """TensorFlow's SAME: ceil(size / stride) outputs, the odd pixel of padding at the end."""
+    before, after = [], []
+    for size, k, stride, dilation in zip(x.shape[1:3], kernel, strides, dilations, strict=True):
+        expect(stride > 0, "Strides start at 1.")
+        total = max((-(-size // stride) - 1) * stride + (k - 1) * dilation + 1 - size, 0)
+        before.append(total // 2)
+        after.append(total - total // 2)
+    return before[0], before[1], after[0], after[1]
+
+
+def padding_of(task: Import, kernel: Pair, strides: Pair, dilations: Pair = (1, 1)) -> Padding:
+    expect(len(task.type(0).shape) == 4, f"A 4-D input is needed, got {task.type(0)}.")
+    if task.options["padding"] == "valid":
+        return 0, 0, 0, 0
+    return same_padding(task.type(0), kernel, strides, dilations)

@@ -1,0 +1,19 @@
+"""Lowering: each operator of the graph becomes steps of the engine's verbs, or an alias, or a host step.
+
+The module of each family of operators registers its functions in LOWERINGS, one entry per operator class.
+An operator without one runs in Python through its eval.
+"""
+
+from __future__ import annotations
+
+from edgerun.ir.graph import Graph
+from edgerun.plan.lower import conv, detection, elementwise, pool, quantize, resize, shape  # noqa: F401 - they register themselves
+from edgerun.plan.lower.lowering import LOWERINGS, Lowering
+from edgerun.plan.plan import Plan
+
+__all__ = ["LOWERINGS", "lower"]
+
+
+def lower(graph: Graph) -> Plan:
+    """The plan of a graph."""
+    return Lowering(graph).plan()

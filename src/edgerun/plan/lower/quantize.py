@@ -1,0 +1,25 @@
+"""Between real numbers and quanta: the verbs quantize and dequantize."""
+
+from __future__ import annotations
+
+from edgerun.ir.graph import Node
+from edgerun.ir.op import NO_CLAMP, quantization_of
+from edgerun.ir.quantize import Dequantize, Quantize
+from edgerun.plan.lower.lowering import Lowering, clamp_attributes, lowers
+from edgerun.plan.plan import Quantum
+
+
+@lowers(Quantize)
+def _quantize(lo: Lowering, node: Node) -> None:
+    op = node.op
+    assert isinstance(op, Quantize)
+    x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
+    scale = quantization_of(op.out).step
+    lo.step("quantize", (x,), (y,), {"scale": scale, **clamp_attributes(op.out, NO_CLAMP, y)})
+
+
+@lowers(Dequantize)
+def _dequantize(lo: Lowering, node: Node) -> None:
+    x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
+    q = quantization_of(node.types()[0])
+    lo.step("dequantize", (x,), (y,), {"scale": q.step, "zero_point": Quantum(q.zero, x)})

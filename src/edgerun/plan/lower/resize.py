@@ -1,0 +1,25 @@
+"""Resizing of images: the verb resize."""
+
+from __future__ import annotations
+
+from edgerun.ir.graph import Node
+from edgerun.ir.resize import ResizeBilinear, ResizeNearestNeighbor
+from edgerun.ir.types import INT8
+from edgerun.plan.lower.lowering import Lowering, lowers
+from edgerun.plan.plan import Attribute
+
+
+@lowers(ResizeBilinear, ResizeNearestNeighbor)
+def _resize(lo: Lowering, node: Node) -> None:
+    op = node.op
+    assert isinstance(op, ResizeBilinear | ResizeNearestNeighbor)
+    x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
+    kind = "nearest"
+    if isinstance(op, ResizeBilinear):
+        kind = "bilinear_q10" if node.types()[0].dtype == INT8 else "bilinear"
+    attributes: dict[str, Attribute] = {
+        "kind": kind,
+        "align_corners": int(op.align_corners),
+        "half_pixel_centers": int(op.half_pixel_centers),
+    }
+    lo.step("resize", (x,), (y,), attributes)
