@@ -3,13 +3,13 @@
 //
 // inputs   8-bit, bool, int32, int64 or float32 [outer, taps] or [outer, taps, inner]
 // outputs  int32 or int64 [outer, 1] or [outer, inner]
-// text     kind     "max" | "min"
+// text     kind     "arg_max" | "arg_min"
 #include "ops/reduction.h"
 
 namespace edgerun {
 namespace {
 
-constexpr std::pair<const char*, bool> kKinds[] = {{"max", true}, {"min", false}};
+constexpr std::pair<const char*, bool> kKinds[] = {{"arg_max", true}, {"arg_min", false}};
 
 template <class T>
 int64_t best_index(bool greatest, const uint8_t* in, int64_t taps, int64_t step) {

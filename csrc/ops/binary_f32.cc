@@ -4,7 +4,7 @@
 // inputs   a, b: float32, rank 0 .. 8
 // outputs  float32, of the broadcast shape
 // text     kind               "add" | "sub" | "mul" | "div" | "maximum" | "minimum" |
-//                             "squared_difference" | "prelu" | "pow"
+//                             "squared_difference" | "prelu" | "pow" | "floor_mod"
 // reals    out_min, out_max   infinities for no bound
 #include "kernels/binary_f32/binary_f32.h"
 
@@ -28,6 +28,7 @@ constexpr std::pair<const char*, BinaryF32> kKinds[] = {
     {"squared_difference", BinaryF32::kSquaredDifference},
     {"prelu", BinaryF32::kPrelu},
     {"pow", BinaryF32::kPow},
+    {"floor_mod", BinaryF32::kFloorMod},
 };
 
 class BinaryF32Op : public Op {

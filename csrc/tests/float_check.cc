@@ -240,6 +240,11 @@ const BinaryCase kBinary[] = {
      [](double a, double b) { return (a - b) * (a - b); }},
     {BinaryF32::kPrelu, "prelu", [](double a, double b) { return a < 0 ? a * b : a; }},
     {BinaryF32::kPow, "pow", [](double a, double b) { return std::pow(a, b); }},
+    {BinaryF32::kFloorMod, "floor_mod",
+     [](double a, double b) {
+       const double rest = std::fmod(a, b);
+       return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+     }},
 };
 
 void check_binary() {

@@ -10,9 +10,11 @@ EDGERUN_TARGET_REGION("avx512f,avx512bw,avx512dq,avx512vl")
 namespace edgerun {
 namespace {
 
-#include "kernels/binary_f32/binary_f32.inl"
-#include "kernels/vec/f32_avx512.inl"
 #include "kernels/vec/f32_scalar.inl"
+
+#include "kernels/vec/f32_avx512.inl"
+
+#include "kernels/binary_f32/binary_f32.inl"
 
 }  // namespace
 }  // namespace edgerun

@@ -6,6 +6,8 @@
 //   kSquaredDifference  (a - b)^2
 //   kPrelu              a < 0 ? a * b : a
 //   kPow                as in C
+//   kFloorMod           what is left of a, with the sign of b: C's exact fmod, plus b where signs
+//   differ
 //
 // for i = 0 .. n-1. All but pow are one or two correctly rounded operations; pow is the rounded
 // value of base/table.h in every version.
@@ -28,7 +30,8 @@ enum class BinaryF32 {
   kMinimum,
   kSquaredDifference,
   kPrelu,
-  kPow
+  kPow,
+  kFloorMod,
 };
 
 struct BinaryF32Args {

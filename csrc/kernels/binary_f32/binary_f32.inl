@@ -32,15 +32,14 @@ void map(const BinaryF32Args& args, const Function& f) {
   }
 }
 
-template <class V>
-typename V::Float pow(typename V::Float a, typename V::Float b) {
-  float bases[V::kLanes], exponents[V::kLanes];
-  V::store(bases, a);
-  V::store(exponents, b);
-  for (int i = 0; i < V::kLanes; ++i) {
-    bases[i] = static_cast<float>(poly_pow(double{bases[i]}, double{exponents[i]}));
-  }
-  return V::load(bases);
+// f of each pair of lanes, one by one.
+template <class V, class Function>
+typename V::Float lane_by_lane(typename V::Float a, typename V::Float b, const Function& f) {
+  float x[V::kLanes], y[V::kLanes];
+  V::store(x, a);
+  V::store(y, b);
+  for (int i = 0; i < V::kLanes; ++i) x[i] = f(x[i], y[i]);
+  return V::load(x);
 }
 
 template <class V>
@@ -68,6 +67,17 @@ void binary_f32(const BinaryF32Args& args) {
       return map<V>(
           args, [&](Float a, Float b) { return V::select(V::lt(a, V::set(0)), V::mul(a, b), a); });
     case BinaryF32::kPow:
-      return map<V>(args, [&](Float a, Float b) { return pow<V>(a, b); });
+      return map<V>(args, [&](Float a, Float b) {
+        return lane_by_lane<V>(a, b, [&](float x, float y) {
+          return static_cast<float>(poly_pow(double{x}, double{y}));
+        });
+      });
+    case BinaryF32::kFloorMod:
+      return map<V>(args, [&](Float a, Float b) {
+        return lane_by_lane<V>(a, b, [&](float x, float y) {
+          const float rest = std::fmod(x, y);
+          return rest != 0 && (rest < 0) != (y < 0) ? rest + y : rest;
+        });
+      });
   }
 }

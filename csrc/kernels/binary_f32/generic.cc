@@ -6,8 +6,9 @@
 namespace edgerun {
 namespace {
 
-#include "kernels/binary_f32/binary_f32.inl"
 #include "kernels/vec/f32_scalar.inl"
+
+#include "kernels/binary_f32/binary_f32.inl"
 
 }  // namespace
 

@@ -9,10 +9,13 @@
 namespace edgerun {
 namespace {
 
-#include "kernels/pool_f32/pool_f32.inl"
-#include "kernels/vec/cascade.inl"
 #include "kernels/vec/f32_scalar.inl"
+
 #include "kernels/x86/unrolled.inl"
+
+#include "kernels/vec/cascade.inl"
+
+#include "kernels/pool_f32/pool_f32.inl"
 
 }  // namespace
 

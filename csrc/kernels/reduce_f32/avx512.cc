@@ -13,11 +13,15 @@ EDGERUN_TARGET_REGION("avx512f,avx512bw,avx512dq,avx512vl")
 namespace edgerun {
 namespace {
 
-#include "kernels/reduce_f32/reduce_f32.inl"
-#include "kernels/vec/cascade.inl"
-#include "kernels/vec/f32_avx512.inl"
 #include "kernels/vec/f32_scalar.inl"
+
+#include "kernels/vec/f32_avx512.inl"
+
 #include "kernels/x86/unrolled.inl"
+
+#include "kernels/vec/cascade.inl"
+
+#include "kernels/reduce_f32/reduce_f32.inl"
 
 }  // namespace
 }  // namespace edgerun

@@ -10,9 +10,11 @@ EDGERUN_TARGET_REGION("avx2,fma")
 namespace edgerun {
 namespace {
 
-#include "kernels/resize_f32/resize_f32.inl"
-#include "kernels/vec/f32_avx2.inl"
 #include "kernels/vec/f32_scalar.inl"
+
+#include "kernels/vec/f32_avx2.inl"
+
+#include "kernels/resize_f32/resize_f32.inl"
 
 }  // namespace
 }  // namespace edgerun

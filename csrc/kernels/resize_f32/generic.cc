@@ -6,8 +6,9 @@
 namespace edgerun {
 namespace {
 
-#include "kernels/resize_f32/resize_f32.inl"
 #include "kernels/vec/f32_scalar.inl"
+
+#include "kernels/resize_f32/resize_f32.inl"
 
 }  // namespace
 

@@ -9,11 +9,15 @@
 namespace edgerun {
 namespace {
 
-#include "kernels/softmax_f32/softmax_f32.inl"
-#include "kernels/vec/cascade.inl"
-#include "kernels/vec/elementary.inl"
 #include "kernels/vec/f32_scalar.inl"
+
 #include "kernels/x86/unrolled.inl"
+
+#include "kernels/vec/elementary.inl"
+
+#include "kernels/vec/cascade.inl"
+
+#include "kernels/softmax_f32/softmax_f32.inl"
 
 }  // namespace
 

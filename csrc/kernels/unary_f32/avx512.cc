@@ -10,10 +10,13 @@ EDGERUN_TARGET_REGION("avx512f,avx512bw,avx512dq,avx512vl")
 namespace edgerun {
 namespace {
 
-#include "kernels/unary_f32/unary_f32.inl"
-#include "kernels/vec/elementary.inl"
-#include "kernels/vec/f32_avx512.inl"
 #include "kernels/vec/f32_scalar.inl"
+
+#include "kernels/vec/f32_avx512.inl"
+
+#include "kernels/vec/elementary.inl"
+
+#include "kernels/unary_f32/unary_f32.inl"
 
 }  // namespace
 }  // namespace edgerun

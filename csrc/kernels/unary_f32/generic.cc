@@ -6,9 +6,11 @@
 namespace edgerun {
 namespace {
 
-#include "kernels/unary_f32/unary_f32.inl"
-#include "kernels/vec/elementary.inl"
 #include "kernels/vec/f32_scalar.inl"
+
+#include "kernels/vec/elementary.inl"
+
+#include "kernels/unary_f32/unary_f32.inl"
 
 }  // namespace
 
