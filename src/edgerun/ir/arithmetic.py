@@ -113,7 +113,8 @@ class Prelu(Binary):
         qa, qb, out = (quantization_of(t) for t in (types[0], types[1], self.out))
         below = a * slope * output_multiplier(qa, qb, out)[0]
         above = a * output_multiplier(qa, None, out)[0]
-        return np.where(a < 0, below, above).astype(np.float32)
+        p: Floats = np.where(a < 0, below, above)
+        return p
 
     def real(self, a: Reals, b: Reals) -> Reals:
         return np.where(a < 0, a * b, a)
