@@ -11,19 +11,36 @@ from collections.abc import Mapping
 
 from edgerun.frontends.tflite_ops import (
     bits,
+    comparison,
     conv,
     detection,
     elementwise,
     gather,
+    normalize,
     pool,
     quantize,
+    reduction,
     resize,
     search,
     shape,
 )
 from edgerun.frontends.tflite_ops.task import Importer
 
-_FAMILIES = (bits, conv, detection, elementwise, gather, pool, quantize, resize, search, shape)
+_FAMILIES = (
+    bits,
+    comparison,
+    conv,
+    detection,
+    elementwise,
+    gather,
+    normalize,
+    pool,
+    quantize,
+    reduction,
+    resize,
+    search,
+    shape,
+)
 IMPORTERS: Mapping[str, Importer] = {
     name: importer for family in _FAMILIES for name, importer in family.IMPORTERS.items()
 }
