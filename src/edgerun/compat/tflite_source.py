@@ -1,0 +1,46 @@
+"""Where the sessions of an Interpreter come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from edgerun.errors import EdgerunError
+from edgerun.frontends import load_graph
+from edgerun.ir.graph import Value
+from edgerun.ir.types import Shape
+from edgerun.session import Session
+
+
+@dataclass(frozen=True)
+class Source:
+    """What sessions of a model are made of. name: for messages; preserve: every tensor keeps its value."""
+
+    data: bytes
+    name: str
+    threads: int | None
+    preserve: bool
+
+    def session(self, shapes: Mapping[str, Shape], **options: Any) -> Session:
+        """A session with other shapes for the inputs named. Raises RuntimeError."""
+        with self.errors():
+            return Session(
+                self.data, self.threads, shapes=shapes, preserve_all_tensors=self.preserve, **options
+            )
+
+    def values(self, shapes: Mapping[str, Shape]) -> dict[int, Value]:
+        """The tensors that a run reads and computes, by index. Raises RuntimeError."""
+        with self.errors():
+            graph = load_graph(self.data, shapes)
+        made = [*graph.inputs, *graph.outputs, *(v for node in graph.nodes for v in node.outputs)]
+        return {value.index: value for value in made if value.index >= 0}
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Raises edgerun's errors as the RuntimeError that scripts for LiteRT expect."""
+        try:
+            yield
+        except EdgerunError as error:
+            raise RuntimeError(str(error).replace("<bytes>", self.name)) from error
