@@ -244,9 +244,9 @@ class Interpreter:
     def _subgraph(self, index: int) -> Subgraph:
         """The state of a subgraph, made when first asked for."""
         if index not in self._subgraphs:
-            keys = [s.key for s in self._model.signatures if s.subgraph == index]
-            options = {"signature": keys[0]} if index and keys else {}
-            self._subgraphs[index] = Subgraph(self._model.subgraphs[index], self._source, **options)
+            found = [s for s in self._model.signatures if s.subgraph == index] if index else []
+            graph = self._model.subgraphs[index]
+            self._subgraphs[index] = Subgraph(graph, self._source, found[0] if found else None)
         return self._subgraphs[index]
 
     def _safe_to_run(self) -> bool:

@@ -23,17 +23,21 @@ class Source:
     threads: int | None
     preserve: bool
 
-    def session(self, shapes: Mapping[str, Shape], **options: Any) -> Session:
-        """A session with other shapes for the inputs named. Raises RuntimeError."""
+    def session(self, shapes: Mapping[str, Shape], signature: str | None) -> Session:
+        """A session of an entry point, with other shapes for the inputs named. Raises RuntimeError."""
+        options: dict[str, Any] = {} if signature is None else {"signature": signature}
         with self.errors():
             return Session(
                 self.data, self.threads, shapes=shapes, preserve_all_tensors=self.preserve, **options
             )
 
     def values(self, shapes: Mapping[str, Shape]) -> dict[int, Value]:
-        """The tensors that a run reads and computes, by index. Raises RuntimeError."""
-        with self.errors():
+        """The tensors that a run of the first entry point reads and computes, by index; none where there is
+        no one graph of them, because it is decided at run time."""
+        try:
             graph = load_graph(self.data, shapes)
+        except EdgerunError:
+            return {}
         made = [*graph.inputs, *graph.outputs, *(v for node in graph.nodes for v in node.outputs)]
         return {value.index: value for value in made if value.index >= 0}
 
@@ -44,3 +48,8 @@ class Source:
             yield
         except EdgerunError as error:
             raise RuntimeError(str(error).replace("<bytes>", self.name)) from error
+
+
+def has_fixed_shapes(session: Session) -> bool:
+    """Whether the outputs of every run have the shapes that the session tells."""
+    return session._program is not None

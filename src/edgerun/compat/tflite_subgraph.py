@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from edgerun.compat.tflite_details import type_name
 from edgerun.compat.tflite_memory import Kind, Memory
-from edgerun.compat.tflite_source import Source
-from edgerun.formats.tflite_model import SubGraph, Tensor
+from edgerun.compat.tflite_source import Source, has_fixed_shapes
+from edgerun.formats.tflite_model import Signature, SubGraph, Tensor
 from edgerun.ir.graph import Value
 from edgerun.ir.types import Array, Shape
 from edgerun.session import Session
@@ -23,15 +23,15 @@ _NULL = "Tensor data is null. Run allocate_tensors() first"
 class Subgraph:
     """The tensors of a subgraph by index, and the session that computes them.
 
-    `allocate` makes the session for the shapes asked for, and the memory of inputs and outputs. `options`
-    are those of the Session beyond the source's. Errors are LiteRT's: ValueError for a wrong index or value,
-    RuntimeError for what cannot run.
+    `allocate` makes the session for the shapes asked for, and the memory of inputs and outputs. `signature`
+    is how the session reaches the subgraph; None: it is the first. Errors are LiteRT's: ValueError for a
+    wrong index or value, RuntimeError for what cannot run.
     """
 
-    def __init__(self, graph: SubGraph, source: Source, **options: Any) -> None:
-        self.graph, self._source, self._options = graph, source, options
+    def __init__(self, graph: SubGraph, source: Source, signature: Signature | None = None) -> None:
+        self.graph, self._source, self._signature = graph, source, signature
         self._shapes = {tensor.index: tensor.shape for tensor in graph.tensors}
-        self._names = _input_names(graph)
+        self._names = _input_names(graph, signature)
         self._memory = Memory({})
         self._run: _Run | None = None  # None: not ready to run
         self._inner: Mapping[str, Array] = {}  # all tensors of the last run, where they are preserved
@@ -77,7 +77,8 @@ class Subgraph:
         for i, name in zip(self.graph.inputs, self._names, strict=True):
             if self._shapes[i] != tensors[i].shape:
                 resized[name] = self._shapes[i]
-        session = self._source.session(resized, **self._options)
+        key = None if self._signature is None else self._signature.key
+        session = self._source.session(resized, key)
         ends = zip(
             (*self.graph.inputs, *self.graph.outputs), (*session.inputs, *session.outputs), strict=True
         )
@@ -156,7 +157,7 @@ class Subgraph:
 
     def _known_values(self) -> dict[int, Value]:
         if self._values is None:
-            self._values = self._source.values(self._resized)
+            self._values = self._source.values(self._resized) if self._signature is None else {}
         return self._values
 
     def _tensor(self, index: SupportsIndex) -> Tensor:
@@ -210,17 +211,21 @@ class _Run:
         self.outputs = {
             i: info.name for i, info in ends if graph.tensors[i].data is None and i not in graph.inputs
         }
-        self.direct = len(self.outputs) == len(ends) and all(
-            info.shape == arrays[i].shape for i, info in ends
+        self.direct = (
+            has_fixed_shapes(session)
+            and len(self.outputs) == len(ends)
+            and all(info.shape == arrays[i].shape for i, info in ends)
         )
         self.results = {name: arrays[i] for i, name in self.outputs.items()}
 
 
-def _input_names(graph: SubGraph) -> list[str]:
-    """The names that a session gives the inputs: the file's, with the index where one is there already."""
+def _input_names(graph: SubGraph, signature: Signature | None) -> list[str]:
+    """The names that a session gives the inputs: the signature's, or the file's, with the index where one is
+    there already."""
+    given = {} if signature is None else {index: name for name, index in signature.inputs.items()}
     names: list[str] = []
     for i in graph.inputs:
-        name = graph.tensors[i].name or f"tensor_{i}"
+        name = given.get(i) or graph.tensors[i].name or f"tensor_{i}"
         names.append(f"{name}#{i}" if name in names else name)
     return names
 
