@@ -28,7 +28,7 @@ from edgerun.compat.tflite_signature import SignatureRunner
 from edgerun.compat.tflite_source import Source
 from edgerun.compat.tflite_subgraph import Subgraph
 from edgerun.errors import EdgerunError
-from edgerun.formats.tflite_reader import read_model
+from edgerun.frontends.tflite import TfliteFile
 from edgerun.ir.types import Array
 
 __all__ = [
@@ -101,10 +101,11 @@ class Interpreter:
         self._experimental_compress_quantization_zero_points = experimental_compress_quantization_zero_points
         name, data = _content(model_path, model_content)
         try:
-            self._model = read_model(data, path=name)
+            file = TfliteFile(data, name)
         except EdgerunError as error:
             raise ValueError(str(error)) from error
-        self._source = Source(data, name, num_threads, experimental_preserve_all_tensors)
+        self._model = file.model
+        self._source = Source(file, data, num_threads, experimental_preserve_all_tensors)
         self._subgraphs: dict[int, Subgraph] = {}
         self._main = self._subgraph(0)
 

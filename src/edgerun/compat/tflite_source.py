@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from edgerun.errors import EdgerunError
-from edgerun.frontends import load_graph
+from edgerun.frontends.tflite import TfliteFile
 from edgerun.ir.graph import Value
 from edgerun.ir.types import Shape
 from edgerun.session import Session
@@ -16,26 +15,29 @@ from edgerun.session import Session
 
 @dataclass(frozen=True)
 class Source:
-    """What sessions of a model are made of. name: for messages; preserve: every tensor keeps its value."""
+    """What sessions of a model are made of. file: `data`, checked; preserve: every tensor keeps its value."""
 
+    file: TfliteFile
     data: bytes
-    name: str
     threads: int | None
     preserve: bool
 
     def session(self, shapes: Mapping[str, Shape], signature: str | None) -> Session:
         """A session of an entry point, with other shapes for the inputs named. Raises RuntimeError."""
-        options: dict[str, Any] = {} if signature is None else {"signature": signature}
         with self.errors():
             return Session(
-                self.data, self.threads, shapes=shapes, preserve_all_tensors=self.preserve, **options
+                self.data,
+                self.threads,
+                shapes=shapes,
+                signature=signature,
+                preserve_all_tensors=self.preserve,
             )
 
-    def values(self, shapes: Mapping[str, Shape]) -> dict[int, Value]:
-        """The tensors that a run of the first entry point reads and computes, by index; none where there is
-        no one graph of them, because it is decided at run time."""
+    def values(self, shapes: Mapping[str, Shape], signature: str | None) -> dict[int, Value]:
+        """The tensors that a run of an entry point reads and computes, by index; none where there is no one
+        graph of them, because it is decided at run time."""
         try:
-            graph = load_graph(self.data, shapes)
+            graph = self.file.graph(shapes, signature)
         except EdgerunError:
             return {}
         made = [*graph.inputs, *graph.outputs, *(v for node in graph.nodes for v in node.outputs)]
@@ -47,7 +49,7 @@ class Source:
         try:
             yield
         except EdgerunError as error:
-            raise RuntimeError(str(error).replace("<bytes>", self.name)) from error
+            raise RuntimeError(str(error).replace("<bytes>", self.file.path)) from error
 
 
 def has_fixed_shapes(session: Session) -> bool:

@@ -29,7 +29,8 @@ class Subgraph:
     """
 
     def __init__(self, graph: SubGraph, source: Source, signature: Signature | None = None) -> None:
-        self.graph, self._source, self._signature = graph, source, signature
+        self.graph, self._source = graph, source
+        self._key = None if signature is None else signature.key
         self._shapes = {tensor.index: tensor.shape for tensor in graph.tensors}
         self._names = _input_names(graph, signature)
         self._memory = Memory({})
@@ -77,8 +78,7 @@ class Subgraph:
         for i, name in zip(self.graph.inputs, self._names, strict=True):
             if self._shapes[i] != tensors[i].shape:
                 resized[name] = self._shapes[i]
-        key = None if self._signature is None else self._signature.key
-        session = self._source.session(resized, key)
+        session = self._source.session(resized, self._key)
         ends = zip(
             (*self.graph.inputs, *self.graph.outputs), (*session.inputs, *session.outputs), strict=True
         )
@@ -157,7 +157,7 @@ class Subgraph:
 
     def _known_values(self) -> dict[int, Value]:
         if self._values is None:
-            self._values = self._source.values(self._resized) if self._signature is None else {}
+            self._values = self._source.values(self._resized, self._key)
         return self._values
 
     def _tensor(self, index: SupportsIndex) -> Tensor:
@@ -190,9 +190,8 @@ class Subgraph:
 
     def reset(self) -> None:
         """Variables back to what they were at first."""
-        reset = getattr(self._run and self._run.session, "reset", None)
-        if reset is not None:
-            reset()
+        if self._run is not None:
+            self._run.session.reset()
 
 
 class _Run:
