@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from cases.base import Net, Q
 from cases.detection import detection
-from edgerun.formats.tflite_writer import write_model
 
 
 def classifier(dtype: str = "uint8") -> bytes:
@@ -71,20 +69,8 @@ def pair() -> bytes:
     c, d = net.q("out", (1, 4), Q(0.1, 0)), net.q("out", (1, 4), Q(0.2, 1))
     net.operator("ADD", [a, b], [c])
     net.operator("MUL", [a, b], [d])
-    fields = net.fields([a, b], [d, c])
-
-    def names(**indices: int) -> list[dict[str, Any]]:
-        return [{"name": name, "tensor_index": index} for name, index in indices.items()]
-
-    fields["signature_defs"] = [
-        {
-            "signature_key": "both",
-            "subgraph_index": 0,
-            "inputs": names(right=b, left=a),
-            "outputs": names(total=c, product=d),
-        }
-    ]
-    return write_model(fields)
+    net.signature("both", {"right": b, "left": a}, {"total": c, "product": d})
+    return net.finish([a, b], [d, c])
 
 
 def odd_ends() -> bytes:
@@ -114,6 +100,49 @@ def scalar() -> bytes:
     return net.finish([a], [y])
 
 
+def two_entries() -> bytes:
+    """RELU of a by "serving_default", RELU6 by "clip", each in a subgraph of its own."""
+    net = Net()
+    other = net.subgraph("other")
+    x, y = (other.tensor(name, (1, 7), "int8", scale=0.05, zero_point=3) for name in ("p", "q"))
+    other.operator("RELU6", [x], [y])
+    other.ports([x], [y])
+    a, b = net.q("a", (1, 7)), net.q("b", (1, 7))
+    net.operator("RELU", [a], [b])
+    net.signature("serving_default", {"image": a}, {"scores": b})
+    net.signature("clip", {"value": x}, {"clipped": y}, other.index)
+    return net.finish([a], [b])
+
+
+def accumulator() -> bytes:
+    """y = x + v, then v = y; at first v is 3 everywhere, which means 0."""
+    net = Net()
+    once = net.subgraph("once")
+    value = once.tensor("first", (1, 4), "int8", scale=0.05, zero_point=3, data=np.full((1, 4), 3, np.int8))
+    handle = once.tensor("v", (), "RESOURCE")
+    once.operator("VAR_HANDLE", [], [handle], {"shared_name": "v"})
+    once.operator("ASSIGN_VARIABLE", [handle, value], [])
+    once.ports([], [])
+    net.operator("CALL_ONCE", [], [], {"init_subgraph_index": once.index})
+    handle = net.tensor("v", (), "RESOURCE")
+    x, v, y = (net.q(name, (1, 4)) for name in ("x", "v_value", "y"))
+    net.operator("VAR_HANDLE", [], [handle], {"shared_name": "v"})
+    net.operator("READ_VARIABLE", [handle], [v])
+    net.operator("ADD", [x, v], [y])
+    net.operator("ASSIGN_VARIABLE", [handle, y], [])
+    return net.finish([x], [y])
+
+
+def computed_shape() -> bytes:
+    """z = RELU6(RESHAPE(x, shape)): the shape is fed."""
+    net = Net()
+    x, shape = net.q("x", (2, 6)), net.tensor("shape", (2,), "int32")
+    y, z = net.q("y", (1, 1)), net.q("z", (1, 1))
+    net.operator("RESHAPE", [x, shape], [y])
+    net.operator("RELU6", [y], [z])
+    return net.finish([x, shape], [z])
+
+
 NETS: dict[str, Callable[[], bytes]] = {
     "classifier": classifier,
     "classifier_int8": lambda: classifier("int8"),
@@ -123,6 +152,9 @@ NETS: dict[str, Callable[[], bytes]] = {
     "odd_ends": odd_ends,
     "no_input": no_input,
     "scalar": scalar,
+    "two_entries": two_entries,
+    "accumulator": accumulator,
+    "computed_shape": computed_shape,
 }
 
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+from edgerun.compat.tflite import Interpreter
+from edgerun.session import Session, fixed_inputs
+from shared_material import needs_shared, shared
 from twins import assert_same, both, run_script
 
 # Of each: the model, and how many quanta the numbers may differ: LiteRT's default kernels are not exact.
@@ -289,6 +295,53 @@ interpreter = Interpreter(model_path=MODEL)
 result = interpreter._get_ops_details(), interpreter._get_op_details(1), interpreter.num_subgraphs()
 """,
     ),
+    "two entry points": (
+        "two_entries",
+        0,
+        """
+from ai_edge_litert.interpreter import *
+interpreter = Interpreter(model_path=MODEL)
+clip, main = (interpreter.get_signature_runner(key) for key in ('clip', 'serving_default'))
+x = np.arange(-60, 63, 20, dtype=np.int8).reshape(1, 7) * np.int8(2)
+result = [interpreter.get_signature_list(), clip.get_input_details(), main.get_output_details()]
+result += [clip(value=x), main(image=x), clip(value=np.concatenate([x, -x]))]
+result += [interpreter.get_tensor(0, 1), interpreter.get_tensor(1, subgraph_index=1)]
+result += [interpreter.get_tensor(0)]
+""",
+    ),
+    "a model that remembers": (
+        "accumulator",
+        0,
+        """
+from ai_edge_litert.interpreter import *
+def steps(interpreter, count):
+    for k in range(count):
+        interpreter.set_tensor(interpreter.get_input_details()[0]['index'], np.full((1, 4), 3 + k, np.int8))
+        interpreter.invoke()
+        yield interpreter.get_tensor(interpreter.get_output_details()[0]['index'])
+one, other = Interpreter(model_path=MODEL), Interpreter(model_path=MODEL)
+one.allocate_tensors()
+other.allocate_tensors()
+result = list(steps(one, 5)), list(steps(other, 3)), list(steps(one, 2))
+""",
+    ),
+    "a shape known at run time": (
+        "computed_shape",
+        0,
+        """
+from ai_edge_litert.interpreter import *
+interpreter = Interpreter(model_path=MODEL)
+interpreter.allocate_tensors()
+x, shape = (d['index'] for d in interpreter.get_input_details())
+interpreter.set_tensor(x, np.arange(-60, 60, 10, dtype=np.int8).reshape(2, 6))
+result = [interpreter.get_output_details()]
+for sizes in ([3, 4], [12, 1], [3, 4], [-1, 2]):
+    interpreter.set_tensor(shape, np.array(sizes, np.int32))
+    interpreter.invoke()
+    (detail,) = interpreter.get_output_details()
+    result += [detail, interpreter.get_tensor(detail['index']), interpreter.tensor(detail['index'])().copy()]
+""",
+    ),
     "an interpreter in each thread": (
         "classifier",
         2,
@@ -336,11 +389,74 @@ def test_other_ways_to_import_it(script: str, models: dict[str, str]) -> None:
 
 
 def test_outputs_are_zeros_before_the_first_run(models: dict[str, str]) -> None:
-    from edgerun.compat.tflite import Interpreter
-
     interpreter = Interpreter(models["detector"])
     interpreter.allocate_tensors()
     for detail in (*interpreter.get_input_details(), *interpreter.get_output_details()):
         array = interpreter.get_tensor(detail["index"])
         assert array.shape == tuple(detail["shape"])
         assert not array.any()
+
+
+def test_variables_are_reset(models: dict[str, str]) -> None:
+    """All of them; LiteRT's reset leaves resource variables as they are."""
+    interpreter = Interpreter(models["accumulator"])
+    interpreter.reset_all_variables()  # nothing to do yet
+    interpreter.allocate_tensors()
+    (x,), (y,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.set_tensor(x["index"], np.full((1, 4), 13, np.int8))
+    seen = []
+    for reset in (False, False, True, False):
+        if reset:
+            interpreter.reset_all_variables()
+        interpreter.invoke()
+        seen.append(interpreter.get_tensor(y["index"])[0, 0])
+    assert seen == [13, 23, 13, 23]
+
+
+def test_tensors_that_a_run_decides_on_are_not_preserved(models: dict[str, str]) -> None:
+    with pytest.warns(UserWarning, match="debugging"):
+        interpreter = Interpreter(models["computed_shape"], experimental_preserve_all_tensors=True)
+    with pytest.raises(RuntimeError, match="decided at run time"):
+        interpreter.allocate_tensors()
+
+
+def test_a_run_writes_into_the_memory_that_views_show(models: dict[str, str]) -> None:
+    """No copies: the very addresses stay from run to run."""
+    interpreter = Interpreter(models["pair"])
+    interpreter.allocate_tensors()
+    addresses = set()
+    for k in range(3):
+        interpreter.tensor(0)().fill(k)
+        interpreter.invoke()
+        addresses.add(tuple(interpreter.tensor(i)().ctypes.data for i in range(4)))
+    assert len(addresses) == 1
+
+
+def test_it_brings_nothing_heavy_along() -> None:
+    script = "import sys, edgerun.compat.tflite; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"ai_edge_litert", "cv2", "onnx", "edgerun.vision", "click"}
+
+
+REAL = (
+    "classification/tf2_mobilenet_v2_1.0_224_ptq",
+    "detection/ssd_mobilenet_v1_0.75_pets_uint8",
+    "hand/openmv_hand_landmarks_full_224",
+    "keyword/micro_speech_int8",
+)
+
+
+@pytest.mark.parametrize("place", [pytest.param(p, marks=needs_shared) for p in REAL])
+def test_a_real_model_gives_what_a_session_gives(place: str) -> None:
+    path = shared(f"models/{place}.tflite")
+    session = Session(path)
+    feeds = fixed_inputs(session.inputs)
+    expected = list(session.run(feeds).values())
+    interpreter = Interpreter(str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    for detail, array in zip(interpreter.get_input_details(), feeds.values(), strict=True):
+        interpreter.set_tensor(detail["index"], array)
+    interpreter.invoke()
+    details = interpreter.get_output_details()
+    assert_same([interpreter.get_tensor(d["index"]) for d in details], expected)
+    assert [tuple(d["shape"]) for d in details] == [array.shape for array in expected]

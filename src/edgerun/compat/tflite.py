@@ -251,7 +251,7 @@ class Interpreter:
         return self._subgraphs[index]
 
     def _safe_to_run(self) -> bool:
-        return not any(subgraph.viewed for subgraph in self._subgraphs.values())
+        return all(not subgraph.viewed for subgraph in self._subgraphs.values())
 
     def _ensure_safe(self) -> None:
         if not self._safe_to_run():

@@ -32,15 +32,12 @@ class Memory:
         for (index, (shape, dtype)), size in zip(kinds.items(), sizes, strict=True):
             self.arrays[index] = self._bytes[start : start + size].view(dtype).reshape(shape)
             start += -(-size // _ALIGNMENT) * _ALIGNMENT
-        self._own_references = self._references()
+        self._own_references = sys.getrefcount(self._bytes)
 
     @property
     def viewed(self) -> bool:
         """Whether somebody else holds a view."""
-        return self._references() > self._own_references
-
-    def _references(self) -> int:
-        return sys.getrefcount(self._bytes)
+        return sys.getrefcount(self._bytes) > self._own_references
 
     def kinds(self) -> dict[int, Kind]:
         """Shape and dtype of each array."""

@@ -49,7 +49,11 @@ class Source:
         try:
             yield
         except EdgerunError as error:
-            raise RuntimeError(str(error).replace("<bytes>", self.file.path)) from error
+            raise self.error(error) from error
+
+    def error(self, error: EdgerunError) -> RuntimeError:
+        """The RuntimeError that says what an error of edgerun says."""
+        return RuntimeError(str(error).replace("<bytes>", self.file.path))
 
 
 def has_fixed_shapes(session: Session) -> bool:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from edgerun.compat.tflite_details import type_name
 from edgerun.compat.tflite_memory import Kind, Memory
 from edgerun.compat.tflite_source import Source, has_fixed_shapes
+from edgerun.errors import EdgerunError
 from edgerun.formats.tflite_model import Signature, SubGraph, Tensor
 from edgerun.ir.graph import Value
 from edgerun.ir.types import Array, Shape
@@ -98,7 +99,7 @@ class Subgraph:
         memory.take(self._memory)
         self._memory = memory
         self._shapes.update({i: shape for i, (shape, _) in kinds.items()})
-        self._run = _Run(session, self.graph, memory.arrays)
+        self._run = _Run(session, self.graph, memory.arrays, self._source.preserve)
 
     @property
     def viewed(self) -> bool:
@@ -109,6 +110,15 @@ class Subgraph:
 
     def set(self, index: SupportsIndex, value: object) -> None:
         """Copies a value into a tensor."""
+        mine = self._memory.arrays.get(operator.index(index))
+        if (
+            mine is not None
+            and isinstance(value, np.ndarray)
+            and value.shape == mine.shape
+            and value.dtype == mine.dtype
+        ):
+            mine[...] = value  # the usual case, in few steps
+            return
         tensor = self._tensor(index)
         try:
             array = np.asarray(value)
@@ -127,7 +137,8 @@ class Subgraph:
 
     def get(self, index: SupportsIndex) -> Any:
         """A copy of a tensor; a numpy scalar where it has no dimensions."""
-        array = self._array(self._tensor(index))
+        mine = self._memory.arrays.get(operator.index(index))
+        array = self._array(self._tensor(index)) if mine is None else mine
         return array.copy() if array.ndim else array[()]
 
     def view(self, index: SupportsIndex) -> Any:
@@ -173,10 +184,13 @@ class Subgraph:
         run = self._run
         if run is None:
             raise RuntimeError("Invoke called on model that is not ready.")
-        with self._source.errors():
-            if run.direct and not self._source.preserve:
+        if run.direct:
+            try:
                 run.session.run_into(run.feeds, run.results)
-                return
+            except EdgerunError as error:
+                raise self._source.error(error) from error
+            return
+        with self._source.errors():
             if self._source.preserve:
                 found = self._inner = run.session.tensors(run.feeds)
             else:
@@ -198,10 +212,12 @@ class _Run:
     """What a run of a session reads and writes, by the session's names.
 
     outputs: the names of the outputs that have memory of their own; other outputs are inputs or constants.
-    direct: whether the session can write into that memory.
+    direct: whether the session can write into that memory, and nothing else is wanted of it.
     """
 
-    def __init__(self, session: Session, graph: SubGraph, arrays: Mapping[int, Array]) -> None:
+    def __init__(
+        self, session: Session, graph: SubGraph, arrays: Mapping[int, Array], preserve: bool
+    ) -> None:
         self.session = session
         ends = list(zip(graph.outputs, session.outputs, strict=True))
         self.feeds = {
@@ -211,7 +227,8 @@ class _Run:
             i: info.name for i, info in ends if graph.tensors[i].data is None and i not in graph.inputs
         }
         self.direct = (
-            has_fixed_shapes(session)
+            not preserve
+            and has_fixed_shapes(session)
             and len(self.outputs) == len(ends)
             and all(info.shape == arrays[i].shape for i, info in ends)
         )
