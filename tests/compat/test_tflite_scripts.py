@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edgerun.compat.tflite import Interpreter
+from edgerun.compat.tflite_source import Source
 from edgerun.session import Session, fixed_inputs
 from shared_material import needs_shared, shared
 from twins import assert_same, both, run_script
@@ -430,6 +431,45 @@ def test_a_run_writes_into_the_memory_that_views_show(models: dict[str, str]) ->
         interpreter.invoke()
         addresses.add(tuple(interpreter.tensor(i)().ctypes.data for i in range(4)))
     assert len(addresses) == 1
+
+
+def test_sessions_of_the_last_shapes_are_kept(
+    models: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, tuple[int, ...]]] = []
+    make = Source.session
+    monkeypatch.setattr(Source, "session", lambda *a: made.append(a[1]) or make(*a))
+    monkeypatch.setenv("EDGERUN_MAX_PROGRAMS", "2")
+    interpreter = Interpreter(models["pair"])
+    rng = np.random.default_rng(0)
+    for batch in (1, 2, 1, 2, 3, 2, 1):
+        a, b = (rng.integers(-60, 60, (batch, 4), np.int8) for _ in range(2))
+        for index in (0, 1):
+            interpreter.resize_tensor_input(index, [batch, 4])
+        interpreter.allocate_tensors()
+        for index, value in ((0, a), (1, b)):
+            interpreter.set_tensor(index, value)
+        interpreter.invoke()
+        expected = Session(models["pair"], shapes={"same": (batch, 4), "same#1": (batch, 4)}).run(
+            {"same": a, "same#1": b}
+        )
+        assert_same([interpreter.get_tensor(i) for i in (3, 2)], list(expected.values()))
+    assert [list(shapes.values())[:1] for shapes in made] == [[], [(2, 4)], [(3, 4)], []]
+
+
+def test_a_shape_of_before_begins_anew(models: dict[str, str]) -> None:
+    interpreter = Interpreter(models["accumulator"])
+    x, y = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    for _ in range(2):
+        interpreter.resize_tensor_input(x, [1, 4])
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(x, np.full((1, 4), 13, np.int8))
+        interpreter.invoke()
+        interpreter.invoke()
+        np.testing.assert_array_equal(interpreter.get_tensor(y), np.full((1, 4), 23, np.int8))
+        interpreter.resize_tensor_input(x, [2, 4])  # which the variable of one row does not allow
+        with pytest.raises(RuntimeError, match="state"):
+            interpreter.allocate_tensors()
 
 
 def test_it_brings_nothing_heavy_along() -> None:

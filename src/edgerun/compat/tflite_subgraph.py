@@ -9,6 +9,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 import numpy.typing as npt
 
+from edgerun import knobs
 from edgerun.compat.tflite_details import type_name
 from edgerun.compat.tflite_memory import Kind, Memory
 from edgerun.compat.tflite_source import Source, has_fixed_shapes
@@ -39,6 +40,8 @@ class Subgraph:
         self._inner: Mapping[str, Array] = {}  # all tensors of the last run, where they are preserved
         self._values: dict[int, Value] | None = {}  # the tensors of a run by index; None: not asked for yet
         self._resized: dict[str, Shape] = {}
+        # By the shapes asked for, the latest last: scripts go back and forth between batch sizes.
+        self._sessions: dict[tuple[tuple[str, Shape], ...], Session] = {}
 
     # -- shapes --
 
@@ -79,7 +82,7 @@ class Subgraph:
         for i, name in zip(self.graph.inputs, self._names, strict=True):
             if self._shapes[i] != tensors[i].shape:
                 resized[name] = self._shapes[i]
-        session = self._source.session(resized, self._key)
+        session = self._session(resized)
         ends = zip(
             (*self.graph.inputs, *self.graph.outputs), (*session.inputs, *session.outputs), strict=True
         )
@@ -92,6 +95,19 @@ class Subgraph:
                 kinds[i] = shape, info.dtype
         self._resized, self._values, self._inner = resized, None, {}
         self._place(session, kinds)
+
+    def _session(self, resized: dict[str, Shape]) -> Session:
+        """The session for these shapes: a new one, or one of before, as new."""
+        key = tuple(resized.items())
+        session = self._sessions.pop(key, None)
+        if session is None:
+            session = self._source.session(resized, self._key)
+        else:
+            session.reset()
+        self._sessions[key] = session
+        if len(self._sessions) > knobs.max_programs():
+            self._sessions.pop(next(iter(self._sessions)))
+        return session
 
     def _place(self, session: Session, kinds: dict[int, Kind]) -> None:
         """New memory, with the values of what keeps its shape."""
