@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -387,6 +388,20 @@ def test_other_ways_to_import_it(script: str, models: dict[str, str]) -> None:
     made = run_script(f"{script}\nresult = make(MODEL).get_input_details()[0]", MODEL=models["classifier"])
     assert made["name"] == "image"
     assert made["dtype"] is np.uint8
+
+
+def test_a_package_of_others_gets_it_by_the_lines_of_the_guide(models: dict[str, str]) -> None:
+    guide = Path(__file__).parents[2] / "docs" / "compat.md"
+    lines = guide.read_text().split("```python\n")[1].split("```")[0]
+    imports = [
+        "from tflite_runtime.interpreter import Interpreter, load_delegate",
+        "import tflite_runtime.interpreter as module\nInterpreter = module.Interpreter",
+        "from tflite_runtime import interpreter\nInterpreter = interpreter.Interpreter",
+    ]
+    for line in imports:
+        script = f"{lines}\n{line}\nprint(Interpreter({models['pair']!r}).num_subgraphs(), Interpreter)"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        assert done.stdout == "1 <class 'edgerun.compat.tflite.Interpreter'>\n"
 
 
 def test_outputs_are_zeros_before_the_first_run(models: dict[str, str]) -> None:
