@@ -3,6 +3,7 @@
 #include "kernels/binary/binary.h"
 #include "kernels/copy_nd/copy_nd.h"
 #include "kernels/dwconv_s8/dwconv_s8.h"
+#include "kernels/fft/fft.h"
 #include "kernels/gemm_s8/gemm_s8.h"
 #include "kernels/pool/pool.h"
 #include "kernels/quantize/quantize.h"
@@ -21,6 +22,7 @@ std::vector<RegisteredKernel> registered_kernels() {
   add("binary", binary_kernels());
   add("copy_nd", copy_nd_kernels());
   add("dwconv_s8", dwconv_s8_kernels());
+  add("fft", fft_kernels());
   add("gemm_s8", gemm_s8_kernels());
   add("pool", pool_kernels());
   add("quantize", quantize_kernels());

@@ -66,6 +66,8 @@ class Import:
         self.outputs = outputs
         self.known = known
         self.nodes: list[Node] = []  # what has to be computed before
+        # What one run leaves for the next: (the operand, the result that it is next time, its first value).
+        self.states: list[tuple[Value, Value, Array]] = []
 
     @property
     def options(self) -> dict[str, Any]:
