@@ -169,18 +169,22 @@ bool overlap(const py::array& a, const py::array& b) {
 
 class PyRunner {
  public:
-  PyRunner(const std::vector<std::shared_ptr<Program>>& programs, std::vector<int64_t> buffer_bytes,
+  PyRunner(const std::vector<std::shared_ptr<Program>>& programs, const std::vector<int64_t>& buffer_bytes,
            const py::dict& constants, int lanes, const std::vector<py::tuple>& inputs,
-           const std::vector<py::tuple>& outputs, py::object host)
-      : runner_(Segments(programs.begin(), programs.end()), std::move(buffer_bytes),
-                constant_list(constants, inputs.size() + outputs.size()), lanes),
+           const std::vector<py::tuple>& outputs, py::object host, const py::dict& states)
+      : runner_(Segments(programs.begin(), programs.end()), buffer_bytes,
+                by_buffer(constants, buffer_bytes.size()), by_buffer(states, buffer_bytes.size()), lanes),
         host_(std::move(host)) {
     for (const auto& port : inputs) inputs_.push_back(parse_port(port));
     for (const auto& port : outputs) outputs_.push_back(parse_port(port));
     own_inputs_.resize(inputs_.size());
-    // Every buffer but the arena is a constant or one port: none is without memory in a run.
+    // Every buffer but the arena is a constant, a state or one port: none is without memory in a run.
     std::vector<int> owners(runner_.buffer_bytes().size(), 0);
     for (const auto& [buffer, blob] : constants) ++owners[buffer.cast<size_t>()];
+    for (const auto& [buffer, blob] : states) {
+      ++owners[buffer.cast<size_t>()];
+      states_.push_back(buffer.cast<size_t>());
+    }
     for (const Port& port : inputs_) ++owners[port.buffer];
     for (const Port& port : outputs_) ++owners[port.buffer];
     for (size_t b = 1; b < owners.size(); ++b) check(owners[b] == 1, "a buffer needs exactly one owner");
@@ -211,21 +215,32 @@ class PyRunner {
     return py::make_tuple(results, times);
   }
 
-  // Runs, and gives copies of the memory of all buffers as they are after the run.
+  // Runs, and gives copies of the memory of all buffers: of states as they were before the run, of all
+  // others as they are after it.
   py::list trace(const py::object& feeds) {
     Call call(runner_.own_buffers());
     bind_inputs(call, feeds);
     const py::dict results = new_outputs(call);
+    const auto content = [&](size_t b) {
+      return std::string(reinterpret_cast<const char*>(call.buffers[b]),
+                         static_cast<size_t>(runner_.buffer_bytes()[b]));
+    };
+    std::vector<std::string> before;
+    for (const size_t b : states_) before.push_back(content(b));
     std::vector<std::string> contents;
     execute(call, nullptr, [&] {
-      for (size_t b = 0; b < call.buffers.size(); ++b) {
-        contents.emplace_back(reinterpret_cast<const char*>(call.buffers[b]),
-                              static_cast<size_t>(runner_.buffer_bytes()[b]));
-      }
+      for (size_t b = 0; b < call.buffers.size(); ++b) contents.push_back(content(b));
     });
+    for (size_t i = 0; i < states_.size(); ++i) contents[states_[i]] = before[i];
     py::list copies;
     for (const std::string& content : contents) copies.append(py::memoryview(py::bytes(content)));
     return copies;
+  }
+
+  // The states as before the first run.
+  void reset() {
+    const GilRelease release;
+    runner_.reset();
   }
 
   // The session's own array of an input, made when first asked for.
@@ -244,11 +259,12 @@ class PyRunner {
     std::vector<py::array> held;
   };
 
-  // By buffer: 0 is the arena, the others are constants and ports.
-  static std::vector<std::shared_ptr<const Blob>> constant_list(const py::dict& constants, size_t ports) {
-    std::vector<std::shared_ptr<const Blob>> list(1 + constants.size() + ports);
+  // A list with the constants of a dict at their buffers.
+  static std::vector<std::shared_ptr<const Blob>> by_buffer(const py::dict& constants, size_t buffers) {
+    std::vector<std::shared_ptr<const Blob>> list(buffers);
     for (const auto& [buffer, blob] : constants) {
-      list.at(buffer.cast<size_t>()) = blob.cast<std::shared_ptr<Blob>>();
+      check(buffer.cast<size_t>() < buffers, "a constant has no buffer");
+      list[buffer.cast<size_t>()] = blob.cast<std::shared_ptr<Blob>>();
     }
     return list;
   }
@@ -370,6 +386,7 @@ class PyRunner {
   }
 
   Runner runner_;
+  std::vector<size_t> states_;  // their buffers
   std::vector<Port> inputs_, outputs_;
   std::vector<std::optional<py::array>> own_inputs_;
   py::object host_;
@@ -405,10 +422,12 @@ PYBIND11_MODULE(_engine, m, py::mod_gil_not_used()) {
       .def_property_readonly("scratch_bytes", &Program::scratch_bytes);
 
   py::class_<PyRunner>(m, "Runner", "One stream of inferences over programs.")
-      .def(py::init<const std::vector<std::shared_ptr<Program>>&, std::vector<int64_t>, const py::dict&, int,
-                    const std::vector<py::tuple>&, const std::vector<py::tuple>&, py::object>(),
+      .def(py::init<const std::vector<std::shared_ptr<Program>>&, const std::vector<int64_t>&, const py::dict&,
+                    int, const std::vector<py::tuple>&, const std::vector<py::tuple>&, py::object,
+                    const py::dict&>(),
            py::arg("programs"), py::arg("buffer_bytes"), py::arg("constants"), py::arg("lanes"),
-           py::arg("inputs"), py::arg("outputs"), py::arg("host"))
+           py::arg("inputs"), py::arg("outputs"), py::arg("host"), py::arg("states") = py::dict())
+      .def("reset", &PyRunner::reset)
       .def("run", &PyRunner::run, py::arg("feeds") = py::none())
       .def("run_into", &PyRunner::run_into, py::arg("feeds"), py::arg("results"))
       .def("profile", &PyRunner::profile, py::arg("feeds") = py::none())

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 #include <mutex>
 
 #include "base/check.h"
@@ -10,13 +11,18 @@
 namespace edgerun {
 
 Runner::Runner(Segments segments, std::vector<int64_t> buffer_bytes,
-               std::vector<std::shared_ptr<const Blob>> constants, int lanes)
+               std::vector<std::shared_ptr<const Blob>> constants,
+               std::vector<std::shared_ptr<const Blob>> states, int lanes)
     : segments_(std::move(segments)),
       buffer_bytes_(std::move(buffer_bytes)),
       constants_(std::move(constants)),
+      states_(std::move(states)),
+      state_memory_(buffer_bytes_.size()),
       own_(buffer_bytes_.size(), nullptr),
       lanes_(lanes) {
-  check(!buffer_bytes_.empty() && constants_.size() == buffer_bytes_.size(), "the arena is missing");
+  check(!buffer_bytes_.empty() && constants_.size() == buffer_bytes_.size() &&
+            states_.size() == buffer_bytes_.size(),
+        "the arena is missing");
   check(lanes_ >= 1, "a run needs at least one lane");
   for (const int64_t bytes : buffer_bytes_) check(bytes >= 0, "a buffer has a negative size");
   int64_t scratch = 0;
@@ -36,6 +42,21 @@ Runner::Runner(Segments segments, std::vector<int64_t> buffer_bytes,
     check(constants_[b]->size() >= static_cast<size_t>(buffer_bytes_[b]), "a constant is too short");
     // No step writes to it, as checked above.
     own_[b] = const_cast<std::byte*>(constants_[b]->data<std::byte>());
+  }
+  for (size_t b = 1; b < states_.size(); ++b) {
+    if (states_[b] == nullptr) continue;
+    check(states_[b]->size() == static_cast<size_t>(buffer_bytes_[b]), "a state has another size");
+    state_memory_[b] = std::make_unique<Blob>(states_[b]->size());
+    own_[b] = state_memory_[b]->data<std::byte>();
+  }
+  reset();
+}
+
+void Runner::reset() {
+  const std::lock_guard<ForkSafeMutex> lock(mutex_);
+  for (size_t b = 1; b < states_.size(); ++b) {
+    if (states_[b] == nullptr || states_[b]->size() == 0) continue;
+    std::memcpy(own_[b], states_[b]->data<std::byte>(), states_[b]->size());
   }
 }
 

@@ -21,9 +21,11 @@ using Segments = std::vector<std::shared_ptr<const Program>>;
 class Runner {
  public:
   // buffer_bytes: the sizes of all buffers; buffer 0 is the arena, which the runner owns. constants[b],
-  // where not null, is the content of buffer b. The other buffers belong to the caller of each run.
+  // where not null, is the content of buffer b; states[b], where not null, what buffer b, the runner's own,
+  // holds before the first run and after reset(). The other buffers belong to the caller of each run.
   Runner(Segments segments, std::vector<int64_t> buffer_bytes,
-         std::vector<std::shared_ptr<const Blob>> constants, int lanes);
+         std::vector<std::shared_ptr<const Blob>> constants, std::vector<std::shared_ptr<const Blob>> states,
+         int lanes);
 
   const std::vector<int64_t>& buffer_bytes() const { return buffer_bytes_; }
   const std::vector<std::byte*>& own_buffers() const { return own_; }
@@ -36,10 +38,14 @@ class Runner {
   void run(std::byte* const* buffers, const std::function<void(size_t)>& host, int64_t* times,
            const std::function<void()>& after = {});
 
+  // The states as before the first run. Waits for the run that may be under way.
+  void reset();
+
  private:
   Segments segments_;
   std::vector<int64_t> buffer_bytes_;
-  std::vector<std::shared_ptr<const Blob>> constants_;
+  std::vector<std::shared_ptr<const Blob>> constants_, states_;
+  std::vector<std::unique_ptr<Blob>> state_memory_;  // by buffer
   std::vector<std::byte*> own_;
   std::unique_ptr<Blob> arena_, scratch_;
   int lanes_;

@@ -6,7 +6,7 @@
 // signal_square_root    inputs uint64 [n], int32 []      outputs uint32 [n]
 // signal_spectral_subtraction
 //                       inputs uint32 [n] twice: signal, noise so far
-//                       outputs uint32 [n] twice: signal less the noise, noise
+//                       outputs uint32 [n], three: signal less the noise, noise twice
 //                       integers smoothing, keeping: two each, of even and odd channels;
 //                       min_signal_remaining, smoothing_bits, bits, clamping
 // signal_pcan           inputs uint32 [n] twice: signal, noise; int16 [125 or more]   outputs uint32 [n]
@@ -97,11 +97,12 @@ std::unique_ptr<Op> prepare_square_root(const StepSpec& spec) {
 }
 
 std::unique_ptr<Op> prepare_spectral_subtraction(const StepSpec& spec) {
-  check_signal(spec, {DType::kU32, DType::kU32}, {DType::kU32, DType::kU32});
+  check_signal(spec, {DType::kU32, DType::kU32},
+               {DType::kU32, DType::kU32, DType::kU32});
   const TensorRef x = spec.inputs[0], before = spec.inputs[1];
-  const TensorRef y = spec.outputs[0], after = spec.outputs[1];
+  const TensorRef y = spec.outputs[0], noise_out = spec.outputs[1], after = spec.outputs[2];
   check_vector(spec, x, x.channels());
-  for (const TensorRef& tensor : {before, y, after}) check_same_shape(spec, x, tensor);
+  for (const TensorRef& tensor : {before, y, noise_out, after}) check_same_shape(spec, x, tensor);
   const auto factors = [&](const char* name) {
     const auto& values = spec.attributes.integers(name, 2, 0, kMax32);
     return std::array{static_cast<uint64_t>(values[0]), static_cast<uint64_t>(values[1])};
@@ -116,7 +117,8 @@ std::unique_ptr<Op> prepare_spectral_subtraction(const StepSpec& spec) {
     const auto* in = input_data<uint32_t>(context, x);
     const auto* old = input_data<uint32_t>(context, before);
     auto* out = output_data<uint32_t>(context, y);
-    auto* noises = output_data<uint32_t>(context, after);
+    auto* noises = output_data<uint32_t>(context, noise_out);
+    auto* kept = output_data<uint32_t>(context, after);
     for (int64_t i = 0; i < x.channels(); ++i) {
       const size_t odd = i % 2;
       const uint32_t signal = in[i] << smoothing_bits;
@@ -125,7 +127,7 @@ std::unique_ptr<Op> prepare_spectral_subtraction(const StepSpec& spec) {
       const uint32_t estimate = std::min(noise, signal);
       const auto floor = static_cast<uint32_t>(in[i] * least >> bits);
       out[i] = std::max((signal - estimate) >> smoothing_bits, floor);
-      noises[i] = clamping ? estimate : noise;
+      noises[i] = kept[i] = clamping ? estimate : noise;
     }
   });
 }

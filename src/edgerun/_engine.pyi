@@ -61,14 +61,18 @@ class Runner:
         inputs: Sequence[_Port],
         outputs: Sequence[_Port],
         host: Callable[[int, list[memoryview]], None],
+        states: Mapping[int, Blob] = ...,
     ) -> None: ...
+    def reset(self) -> None:
+        """Every state as `states` has it, as before the first run."""
+
     def run(self, feeds: _Feeds = None) -> dict[str, _Array]: ...
     def run_into(self, feeds: _Feeds, results: Mapping[str, _Array] | _Array) -> None: ...
     def profile(self, feeds: _Feeds = None) -> tuple[dict[str, _Array], list[int]]:
         """The outputs, and the nanoseconds of each step."""
 
     def trace(self, feeds: _Feeds = None) -> list[memoryview]:
-        """Copies of the memory of all buffers as they are after a run."""
+        """Copies of the memory of all buffers as they are after a run, of states as they were before it."""
 
     def input(self, name: str) -> _Array:
         """The runner's own array of an input; run() without feeds reads it."""

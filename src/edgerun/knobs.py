@@ -39,6 +39,7 @@ KNOBS = (
     Knob("EDGERUN_VERIFY", "0", "1 checks every step of every run against the numpy reference; slow."),
     Knob("EDGERUN_MAX_ARENA_MB", "2048", "A model whose activations need more memory is refused."),
     Knob("EDGERUN_MAX_FOLD_MB", "64", "Constant folding never creates a constant larger than this."),
+    Knob("EDGERUN_MAX_PROGRAMS", "16", "How many programs a session keeps for inputs of different shapes."),
     Knob("EDGERUN_TOKENS_FILE", "", "File of the tokens that let people look at `serve`, one on each line."),
 )
 _DEFAULTS = {knob.name: knob.default for knob in KNOBS}
@@ -88,6 +89,11 @@ def max_arena_bytes() -> int:
 def max_fold_bytes() -> int:
     """The largest constant that folding may create."""
     return _positive("EDGERUN_MAX_FOLD_MB") << 20
+
+
+def max_programs() -> int:
+    """How many programs a session keeps for inputs of different shapes."""
+    return _positive("EDGERUN_MAX_PROGRAMS")
 
 
 def tokens_file() -> Path | None:

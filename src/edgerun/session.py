@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,13 +14,15 @@ import numpy as np
 
 from edgerun import knobs
 from edgerun.errors import InputError, ModelError
-from edgerun.frontends import load_graph
+from edgerun.frontends import open_model
+from edgerun.frontends.tflite_import import Cut
 from edgerun.ir.graph import Graph
 from edgerun.ir.op import wrong_elements
 from edgerun.ir.types import Array, Shape, TensorInfo, TensorType
 from edgerun.passes import PIPELINE, UNFUSED, run_passes
 from edgerun.plan.lower import lower
-from edgerun.plan.program import Program, bind
+from edgerun.plan.program import Program, Runner, bind
+from edgerun.staged import StagedRunner, Timed
 
 Feeds = Mapping[str, Array] | Array | None
 STAGES = ("graph", "passes", "plan", "program", "memory")
@@ -87,9 +90,10 @@ class Session:
     """A model bound to this machine.
 
     source: path of a model file, or its bytes. threads: CPU threads of one run; None: as many as the machine
-    allows. shapes: other shapes for inputs, by name. preserve_all_tensors: no fusion, and every tensor keeps
-    its memory, so that `tensors` can show them. Raises FormatError, UnsupportedOperatorError,
-    QuantizationError, ModelError.
+    allows. shapes: other shapes for inputs, by name. signature: the entry point of a file that has several,
+    whose names inputs and outputs then have. preserve_all_tensors: no fusion, and every tensor keeps its
+    memory, so that `tensors` can show them. Raises FormatError, UnsupportedOperatorError, QuantizationError,
+    ModelError, InputError.
     """
 
     def __new__(cls, *args: Any, backend: str = "edgerun", **kwargs: Any) -> Any:
@@ -107,25 +111,50 @@ class Session:
         threads: int | None = None,
         *,
         shapes: Mapping[str, Shape] | None = None,
+        signature: str | None = None,
         preserve_all_tensors: bool = False,
         backend: str = "edgerun",
     ) -> None:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, got {threads}.")
         self.path = None if isinstance(source, bytes) else Path(source)
-        self._source, self._shapes = source, shapes
         self.threads = threads or default_threads()
-        graph = load_graph(source, shapes)
+        self._file = open_model(source)
+        self._set_up(shapes, signature, preserve_all_tensors)
+
+    def _set_up(
+        self, shapes: Mapping[str, Shape] | None, signature: str | None, preserve_all_tensors: bool
+    ) -> None:
+        self._shapes, self._signature, self._preserve = shapes, signature, preserve_all_tensors
+        self._variants: OrderedDict[tuple[Shape, ...], Session] = OrderedDict()
+        self._free = self._file.free_dimensions(signature)
+        try:
+            graph = self._file.graph(shapes, signature)
+        except Cut as cut:
+            if preserve_all_tensors:
+                raise ModelError(
+                    f"{self._file.path}: its tensors cannot be kept: operator {cut.operator.index} "
+                    f"{cut.operator.name} is decided at run time ({cut})."
+                ) from cut
+            self._graph = self._file.ports(shapes, signature)
+            self.operators = self._file.operator_names(signature)
+            self._start(None)
+            return
         self.operators = tuple(node.op.name for node in graph.nodes)
         self._graph = run_passes(graph, UNFUSED if preserve_all_tensors else PIPELINE)
-        plan = lower(self._graph)
-        self._start(bind(plan, self.threads, share_memory=not preserve_all_tensors))
+        self._start(bind(lower(self._graph), self.threads, share_memory=not preserve_all_tensors))
 
-    def _start(self, program: Program) -> None:
+    def _start(self, program: Program | None) -> None:
+        """Makes the runner; without a program the model is run in stages."""
         self._program = program
-        self._runner = program.runner(self.threads)
+        self._runner: Runner | StagedRunner
+        if program is not None:
+            self._runner = program.runner(self.threads)
+        else:
+            entry = self._file.entry(self._signature)
+            self._runner = StagedRunner(self._file, entry, self._graph, self.threads)
         self._run = self._runner.run
-        self._verify = knobs.verify()
+        self._verify = knobs.verify() and program is not None
 
     @property
     def name(self) -> str:
@@ -149,12 +178,17 @@ class Session:
         """One inference: arrays by input name (or the array of the only input; or nothing, for what `input`
         holds) -> new arrays by output name, in the model's own dtypes.
 
-        Releases the GIL; runs of one session from several threads take turns. Raises InputError for a wrong
-        name, shape or dtype.
+        Inputs may have another batch size, or another size of a dimension that the file leaves open: the
+        program for these shapes is made at the first such run, and kept. Releases the GIL; runs of one
+        session from several threads take turns. Raises InputError for a wrong name, shape or dtype.
         """
-        if self._verify:
-            return self._run_verified(feeds)
-        return self._run(feeds)
+        try:
+            return self._run_verified(feeds) if self._verify else self._run(feeds)
+        except InputError:
+            variant = self._variant(feeds)
+            if variant is None:
+                raise
+        return variant.run(feeds)
 
     __call__ = run
 
@@ -170,30 +204,73 @@ class Session:
         """Another session over the same program and packed weights, with an arena of its own."""
         return self._with(self._program)
 
-    def _with(self, program: Program) -> Session:
+    def reset(self) -> None:
+        """Makes a model that remembers (variables, recurrent layers) forget: the next run is the first."""
+        self._runner.reset()
+        for variant in self._variants.values():
+            variant.reset()
+
+    def _variant(self, feeds: Feeds) -> Session | None:
+        """The session for feeds of other sizes, when it is sizes that may change; None otherwise."""
+        given = feeds if isinstance(feeds, Mapping) else {v.name: feeds for v in self._graph.inputs[:1]}
+        shapes: dict[str, Shape] = {}
+        for value, free in zip(self._graph.inputs, self._free, strict=True):
+            array, kind = given.get(value.name), value.type
+            if not isinstance(array, np.ndarray) or array.dtype != kind.dtype:
+                return None
+            if array.ndim != len(kind.shape):
+                return None
+            differ = {d for d, (a, b) in enumerate(zip(array.shape, kind.shape, strict=True)) if a != b}
+            if not differ <= free or 0 in array.shape:
+                return None
+            shapes[value.name] = array.shape
+        if len(given) != len(shapes) or all(v.type.shape == shapes[v.name] for v in self._graph.inputs):
+            return None
+        key = tuple(shapes.values())
+        if key not in self._variants:
+            try:
+                made = self._reshaped(shapes)
+            except ModelError:
+                return None  # the model is not made for these sizes: the caller's array is wrong
+            self._variants[key] = made
+            if len(self._variants) > knobs.max_programs():
+                self._variants.popitem(last=False)
+        return self._variants[key]
+
+    def _reshaped(self, shapes: Mapping[str, Shape]) -> Session:
+        """A session over the same file with inputs of other shapes."""
+        session = object.__new__(Session)
+        session.path, session.threads, session._file = self.path, self.threads, self._file
+        session._set_up(shapes, self._signature, self._preserve)
+        return session
+
+    def _with(self, program: Program | None) -> Session:
         """A session like this one over another binding of the graph, or the same."""
         session = object.__new__(Session)
-        session.path, session.threads = self.path, self.threads
-        session._source, session._shapes = self._source, self._shapes
+        session.path, session.threads, session._file = self.path, self.threads, self._file
+        session._shapes, session._signature, session._preserve = self._shapes, self._signature, self._preserve
+        session._variants, session._free = OrderedDict(), self._free
         session.operators, session._graph = self.operators, self._graph
         session._start(program)
         return session
 
     def tensors(self, feeds: Feeds = None) -> dict[str, Array]:
         """Every tensor of a run by its name in the file, for sessions with preserve_all_tensors."""
+        if self._program is None or isinstance(self._runner, StagedRunner):
+            raise ModelError(f"{self.name}: a model that is run in stages does not keep its tensors.")
         buffers, values = self._runner.trace(feeds), self._program.plan.values
-        return {name: self._program.read(i, buffers) for name, i in values.items()}
+        tensors = {v.name: v.data for v in self._graph.constants() if v.data is not None}
+        return tensors | {name: self._program.read(i, buffers) for name, i in values.items()}
 
     def profile(self, feeds: Feeds = None, runs: int = 20) -> list[StepProfile]:
         """The steps of a run with their median times over `runs` runs."""
-        samples = [self._runner.profile(feeds)[1] for _ in range(max(1, runs) + 2)][2:]
-        times = np.median(np.array(samples, float), axis=0) / 1e3
+        samples = [self._timed(feeds) for _ in range(max(1, runs) + 2)][2:]
+        times = np.median([[ns for _, _, ns in sample] for sample in samples], axis=0) / 1e3
         total = float(times.sum()) or 1.0
-        plan = self._program.plan
         profiles = []
-        for bound, time_us in zip(self._program.steps, times, strict=True):
-            step = bound.step
-            moved = sum(plan.tensors[i].type.nbytes for i in (*step.inputs, *step.outputs))
+        for (program, bound, _), time_us in zip(samples[0], times, strict=True):
+            step, tensors = bound.step, program.plan.tensors
+            moved = sum(tensors[i].type.nbytes for i in (*step.inputs, *step.outputs))
             profiles.append(
                 StepProfile(
                     step.operator,
@@ -208,6 +285,21 @@ class Session:
             )
         return profiles
 
+    def _timed(self, feeds: Feeds) -> list[Timed]:
+        """The steps of one run with their nanoseconds."""
+        if self._program is None or isinstance(self._runner, StagedRunner):
+            assert isinstance(self._runner, StagedRunner)
+            return self._runner.profile(feeds)
+        program, times = self._program, self._runner.profile(feeds)[1]
+        return [(program, bound, ns) for bound, ns in zip(program.steps, times, strict=True)]
+
+    def _programs(self) -> list[Program]:
+        """The program or, of a model run in stages, those made so far."""
+        if isinstance(self._runner, StagedRunner):
+            return self._runner.programs()
+        assert self._program is not None
+        return [self._program]
+
     def fingerprint(self) -> str:
         """A hash of the outputs on fixed pseudo-random inputs, and how far it is the same elsewhere."""
         feeds = fixed_inputs(self.inputs)
@@ -219,34 +311,43 @@ class Session:
 
     def summary(self) -> Summary:
         """Operators, multiply-adds, memory, raw metadata, fingerprint."""
-        program = self._program
+        fingerprint = self.fingerprint()  # first: it makes the programs of a model run in stages
+        programs = self._programs()
+        steps = [bound.step for program in programs for bound in program.steps]
         return Summary(
             self.name,
             len(self.operators),
-            len(program.steps),
-            sum(b.step.macs for b in program.steps),
-            sum(v.type.nbytes for v in self._graph.constants()),
-            program.arena.nbytes,
-            sum(b.step.verb == "host" for b in program.steps),
+            len(steps),
+            sum(step.macs for step in steps),
+            self._weight_bytes(),
+            max((program.arena.nbytes for program in programs), default=0),
+            sum(step.verb == "host" for step in steps),
             tuple(self.metadata),
-            self.fingerprint(),
+            fingerprint,
         )
 
     def describe(self, stage: str) -> str:
         """A stage of the way from file to program, as text: graph (as loaded), passes (after them), plan,
         program, memory."""
+        if stage not in STAGES:
+            raise InputError(f"There is no stage {stage!r}; there are {', '.join(STAGES)}.")
+        if self._program is None:
+            self.fingerprint()  # makes the programs of one run
+            if stage in ("graph", "passes"):
+                return f"{self._graph}\n  (run in stages: the stages plan, program and memory show them)"
+            parts = {"plan": lambda p: p.plan, "program": lambda p: p, "memory": lambda p: p.arena}
+            return "\n".join(str(parts[stage](program)) for program in self._programs())
         if stage == "graph":
-            return str(load_graph(self._source, self._shapes))
+            return str(self._file.graph(self._shapes, self._signature))
         if stage == "plan":  # as lowered: the program's own has this machine's storage and packs
             return str(lower(self._graph))
-        shown: Mapping[str, object] = {
-            "passes": self._graph,
-            "program": self._program,
-            "memory": self._program.arena,
-        }
-        if stage not in shown:
-            raise InputError(f"There is no stage {stage!r}; there are {', '.join(STAGES)}.")
-        return str(shown[stage])
+        return str({"passes": self._graph, "program": self._program, "memory": self._program.arena}[stage])
+
+    def _weight_bytes(self) -> int:
+        """Of the constants that are computed with; of a model run in stages, of all in the file."""
+        if self._program is None:
+            return self._file.weight_bytes(self._signature)
+        return sum(v.type.nbytes for v in self._graph.constants())
 
     def _run_verified(self, feeds: Feeds) -> dict[str, Array]:
         """A run whose every step is compared with the numpy reference, fed with the run's own tensors."""

@@ -20,6 +20,7 @@ FLOORS = (
     ("serve", "compress", "compat"),
     ("vision",),
     ("session",),
+    ("staged",),
     ("frontends", "passes", "plan", "artifact", "backends"),
     ("ir", "formats"),
     ("knobs",),

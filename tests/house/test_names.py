@@ -45,6 +45,7 @@ def test_public_names_of_a_session() -> None:
         "name",
         "outputs",
         "profile",
+        "reset",
         "run",
         "run_into",
         "summary",

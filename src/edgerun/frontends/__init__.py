@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgerun.errors import FormatError, ModelError
-from edgerun.frontends.tflite import load_tflite
+from edgerun.frontends.tflite import TfliteFile
 from edgerun.ir.graph import Graph
 from edgerun.ir.types import Shape
 
@@ -33,19 +33,27 @@ def read_source(source: str | Path | bytes) -> tuple[str, bytes]:
         raise ModelError(f"{path}: the model cannot be read: {error.strerror}.") from error
 
 
-def load_graph(source: str | Path | bytes, shapes: Mapping[str, Shape] | None = None) -> Graph:
-    """The graph of a model file, or of its bytes; the format is recognised by the content.
+def open_model(source: str | Path | bytes) -> TfliteFile:
+    """A model file, or its bytes, checked and ready to be imported; the format is recognised by the content.
 
-    shapes: other shapes for inputs, by name. Raises FormatError, QuantizationError,
-    UnsupportedOperatorError (which lists all of them), ModelError, InputError for a wrong `shapes`.
+    Raises FormatError, QuantizationError, ModelError.
     """
     path, data = read_source(source)
     if data[4:8] == TFLITE_MAGIC:
-        return load_tflite(data, path, shapes or {})
+        return TfliteFile(data, path)
     raise FormatError(
         f"{path}: not a model that edgerun knows: a .tflite file has 'TFL3' at byte 4, "
         f"this one {_appearance(data)}."
     )
+
+
+def load_graph(source: str | Path | bytes, shapes: Mapping[str, Shape] | None = None) -> Graph:
+    """The graph of a model file, or of its bytes.
+
+    shapes: other shapes for inputs, by name. Raises FormatError, QuantizationError,
+    UnsupportedOperatorError (which lists all of them), ModelError, InputError for a wrong `shapes`.
+    """
+    return open_model(source).graph(shapes)
 
 
 def _appearance(data: bytes) -> str:

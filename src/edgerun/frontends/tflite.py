@@ -1,144 +1,179 @@
-"""A TFLite file as a graph: tensors become values, operators are imported by the table in tflite_ops."""
+"""A TFLite file as graphs: one of a whole subgraph or, where that cannot be, one of each region of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-import numpy as np
-
-from edgerun.errors import FormatError, InputError, ModelError, UnsupportedOperatorError
-from edgerun.formats.tflite_model import Operator, Tensor
+from edgerun.errors import InputError, UnsupportedOperatorError
+from edgerun.formats.tflite_model import Signature
 from edgerun.formats.tflite_reader import read_model
-from edgerun.frontends.tflite_ops import IMPORTERS
-from edgerun.frontends.tflite_ops.task import Import, Known
+from edgerun.frontends.tflite_import import Cut, Imported, SubgraphImport
 from edgerun.ir.graph import Graph, Node, Value
-from edgerun.ir.types import Quantization, Shape, TensorType
+from edgerun.ir.types import Array, Shape, TensorType
 
 
-def load_tflite(data: bytes, path: str, shapes: Mapping[str, Shape]) -> Graph:
-    """The main subgraph of a TFLite file, with inputs of other `shapes` where named."""
-    model = read_model(data, path=path)
-    if not model.subgraphs:
-        raise FormatError(f"{path}: the model has no subgraph.")
-    subgraph = model.subgraphs[0]
-    tensors = _Tensors(path, subgraph.tensors)
-    inputs = [tensors.declared(i) for i in subgraph.inputs]
-    _reshape_inputs(inputs, shapes)
-    resized = bool(shapes)
-    known = Known()
-    nodes: list[Node] = []
-    refused: list[str] = []
-    for operator in subgraph.operators:
-        place = f"{path}: operator {operator.index} {operator.name}"
+@dataclass(frozen=True)
+class Region:
+    """Operators begin .. end-1 of a subgraph as a graph, and what stands at `end`.
+
+    inputs, outputs: the tensors of the graph's inputs and outputs. wanted: the tensor whose value the next
+    region must know. Otherwise the operator at `end`, if there is one, is run by itself: as `nodes` where
+    the shape of its output depends on its data, else it is control flow.
+    """
+
+    graph: Graph
+    begin: int
+    end: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    wanted: int | None
+    nodes: tuple[Node, ...]
+
+
+class TfliteFile:
+    """A TFLite file, checked and ready to be imported. Raises FormatError, QuantizationError."""
+
+    def __init__(self, data: bytes, path: str) -> None:
+        self.path = path
+        self.model = read_model(data, path=path)
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        return {signature.key: signature for signature in self.model.signatures}
+
+    def entry(self, signature: str | None) -> int:
+        """The subgraph of a signature; None is the first."""
+        if signature is None:
+            return 0
+        if signature not in self.signatures:
+            raise InputError(
+                f"{self.path}: there is no signature {signature!r}; it has {list(self.signatures)}."
+            )
+        return self.signatures[signature].subgraph
+
+    def graph(self, shapes: Mapping[str, Shape] | None = None, signature: str | None = None) -> Graph:
+        """The graph of a whole subgraph, with inputs of other `shapes` where named (as the signature names
+        them, or the file). Raises FormatError, UnsupportedOperatorError (which lists all), Cut where it
+        cannot be one graph, InputError for a wrong name or shape."""
+        index = self.entry(signature)
+        subgraph = self.model.subgraphs[index]
+        scope = self._begin(index, resized=bool(shapes))
+        inputs = [scope.tensors.declared(i) for i in subgraph.inputs]
+        self._name_ports(scope, signature, "inputs")
+        _reshape_inputs(inputs, shapes or {})
         try:
-            made = _import(operator, tensors, known, place, resized)
-            for node in made:
-                known.add(node)
-            nodes += made
-        except UnsupportedOperatorError as error:
-            refused.append(_refusal(operator, subgraph.tensors, str(error)))
-            for i in operator.outputs:  # go on with the declared types, to find them all
-                tensors.declared(i)
-        except FormatError:
-            raise
-        except ModelError as error:
-            raise FormatError(f"{place}: {error}") from error
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            # Importers read operands and options as sound files have them.
-            raise FormatError(f"{place}: its operands or options do not fit it ({error}).") from error
-    if refused:
-        raise UnsupportedOperatorError(
-            f"{path}: {len(refused)} of {len(subgraph.operators)} operators are not supported:\n"
-            + "\n".join(refused)
+            scope.run()
+        finally:
+            self._raise_refused(scope, len(subgraph.operators))
+        outputs = [scope.value(i) for i in subgraph.outputs]
+        self._name_ports(scope, signature, "outputs")
+        graph = Graph(self.path, inputs, outputs, scope.imported.nodes, dict(self.model.metadata))
+        graph.states = scope.imported.states() + scope.imported.constant_variables()
+        graph.check()
+        return graph
+
+    def ports(self, shapes: Mapping[str, Shape] | None = None, signature: str | None = None) -> Graph:
+        """The inputs and outputs of a subgraph as the file declares them, without what is between."""
+        index = self.entry(signature)
+        subgraph = self.model.subgraphs[index]
+        scope = self._begin(index, resized=bool(shapes))
+        inputs = [scope.tensors.declared(i) for i in subgraph.inputs]
+        outputs = [scope.tensors.declared(i) for i in subgraph.outputs]
+        self._name_ports(scope, signature, "inputs")
+        self._name_ports(scope, signature, "outputs")
+        _reshape_inputs(inputs, shapes or {})
+        return Graph(self.path, inputs, outputs, [], dict(self.model.metadata))
+
+    def free_dimensions(self, signature: str | None = None) -> list[frozenset[int]]:
+        """Of each input, the dimensions that may have another size: those that the file leaves open, and
+        the first one, the batch."""
+        subgraph = self.model.subgraphs[self.entry(signature)]
+        free = []
+        for tensor in (subgraph.tensors[i] for i in subgraph.inputs):
+            open_ones = {d for d, size in enumerate(tensor.shape_signature or ()) if size == -1}
+            free.append(frozenset(open_ones | ({0} if tensor.shape else set())))
+        return free
+
+    def operator_names(self, signature: str | None = None) -> tuple[str, ...]:
+        """The operators of a subgraph, as the file calls them."""
+        return tuple(o.name for o in self.model.subgraphs[self.entry(signature)].operators)
+
+    def weight_bytes(self, signature: str | None = None) -> int:
+        """The bytes of the constants of a subgraph, as they are stored."""
+        tensors = self.model.subgraphs[self.entry(signature)].tensors
+        return sum(t.data.nbytes for t in tensors if t.data is not None)
+
+    def type_of(self, index: int, tensor: int, shape: Shape) -> TensorType:
+        """The type of a tensor of subgraph `index` when it has this shape."""
+        scope = self._begin(index, resized=True)
+        return scope.tensors.type_of(scope.tensors.tensors[tensor]).with_shape(shape)
+
+    def region(
+        self,
+        index: int,
+        begin: int,
+        types: Mapping[int, TensorType],
+        arrays: Mapping[int, Array],
+        variables: Mapping[str, Array],
+    ) -> Region:
+        """As many operators of subgraph `index` from `begin` on as can be one graph.
+
+        types: the tensors that are there by now, with the shapes they have; arrays: those of them whose
+        values the operators need to know; variables: what they hold. All that is read becomes an input of
+        the graph, all that is needed later an output.
+        """
+        subgraph = self.model.subgraphs[index]
+        scope = self._begin(index, resized=True)
+        for i, kind in types.items():
+            tensor = scope.tensors.tensors[i]
+            if tensor.data is None:
+                value = scope.tensors.declared(i)
+                value.type, value.data = kind, arrays.get(i)
+        for name, array in variables.items():
+            scope.variable(name).initial = array
+        end, wanted = len(subgraph.operators), None
+        last: tuple[Node, ...] = ()
+        try:
+            scope.run(begin)
+        except Cut as cut:
+            end, wanted, last = cut.operator.index, cut.wanted, cut.nodes
+        self._raise_refused(scope, len(subgraph.operators))
+        written = {i for o in subgraph.operators[begin:end] for i in o.outputs}
+        later = set(subgraph.outputs).union(*(o.inputs for o in subgraph.operators[end:]))
+        outputs = tuple(sorted(i for i in written & later if scope.tensors.tensors[i].dtype is not None))
+        nodes = scope.imported.nodes
+        read = {v for node in nodes for v in node.inputs} | {scope.value(i) for i in outputs}
+        inputs = tuple(i for i in types if (v := scope.tensors.declared(i)) in read and v.data is None)
+        graph = Graph(
+            f"{self.path}, operators {begin} to {end - 1}",
+            [scope.tensors.declared(i) for i in inputs],
+            [scope.value(i) for i in outputs],
+            nodes,
+            dict(self.model.metadata),
         )
-    outputs = [tensors.declared(i) for i in subgraph.outputs]
-    graph = Graph(path, inputs, outputs, nodes, dict(model.metadata))
-    graph.check()
-    return graph
+        graph.states = scope.imported.states() + scope.imported.constant_variables()
+        graph.check()
+        return Region(graph, begin, end, inputs, outputs, wanted, last)
 
+    def _begin(self, index: int, resized: bool) -> SubgraphImport:
+        return SubgraphImport(Imported(self.path, self.model, resized), index)
 
-class _Tensors:
-    """The values of a subgraph's tensors, made when first asked for."""
-
-    def __init__(self, path: str, tensors: tuple[Tensor, ...]) -> None:
-        self._path = path
-        self._tensors = tensors
-        self._values: dict[int, Value] = {}
-        self._names: set[str] = set()
-
-    def declared(self, index: int) -> Value:
-        """The value with the type the file declares."""
-        if index not in self._values:
-            tensor = self._tensors[index]
-            self._values[index] = Value(self._name(tensor), self.type_of(tensor), index, tensor.data)
-        return self._values[index]
-
-    def type_of(self, tensor: Tensor) -> TensorType:
-        if tensor.dtype is None:
+    def _raise_refused(self, scope: SubgraphImport, count: int) -> None:
+        refused = scope.imported.refused
+        if refused:
             raise UnsupportedOperatorError(
-                f"{self._path}: tensor {tensor.index} '{tensor.name}' has the type {tensor.type_name}."
+                f"{self.path}: {len(refused)} of {count} operators are not supported:\n" + "\n".join(refused)
             )
-        q = tensor.quantization
-        quantization = None
-        if q is not None and tensor.dtype.kind in "iu":
-            zero = q.zero_point
-            if np.abs(zero).max() > 1 << 30:
-                raise FormatError(
-                    f"{self._path}: tensor {tensor.index} '{tensor.name}' has the zero point {zero.max()}."
-                )
-            quantization = Quantization(q.scale, zero.astype(np.int32), q.axis)
-        return TensorType(tensor.shape, tensor.dtype, quantization)
 
-    def _name(self, tensor: Tensor) -> str:
-        """The file's name of a tensor; files may use one twice, values may not."""
-        name = tensor.name or f"tensor_{tensor.index}"
-        if name in self._names:
-            name = f"{name}#{tensor.index}"
-        self._names.add(name)
-        return name
-
-
-def _import(
-    operator: Operator, tensors: _Tensors, known: Known, place: str, resized: bool
-) -> list[Node]:
-    importer = IMPORTERS.get(operator.name)
-    if importer is None:
-        raise UnsupportedOperatorError("there is no importer for it")
-    inputs = [None if i < 0 else tensors.declared(i) for i in operator.inputs]
-    outputs = [tensors.declared(i) for i in operator.outputs]
-    task = Import(operator, inputs, outputs, known, resized)
-    op = importer(task)
-    node = Node(op, list(task.inputs), outputs, operator.index)
-    types = op.infer(*node.types())
-    if len(types) != len(outputs):
-        raise FormatError(f"{place}: it has {len(outputs)} outputs, expected {len(types)}.")
-    for value, inferred in zip(outputs, types, strict=True):
-        # An operator that shapes its outputs when it runs declares them as scalars.
-        if value.type.shape != inferred.shape and not resized and value.type.shape != ():
-            raise FormatError(
-                f"{place}: its output '{value.name}' has the shape {inferred.shape}, "
-                f"but the file says {value.type.shape}."
-            )
-        if value.type.dtype != inferred.dtype:
-            raise FormatError(
-                f"{place}: its output '{value.name}' is {inferred.dtype}, "
-                f"but the file says {value.type.dtype}."
-            )
-        value.type = inferred
-    return [*task.nodes, node]
-
-
-def _refusal(operator: Operator, tensors: tuple[Tensor, ...], reason: str) -> str:
-    def show(index: int) -> str:
-        tensor = tensors[index]
-        return f"{tensor.type_name.lower()}{list(tensor.shape)}"
-
-    inputs = ", ".join(show(i) for i in operator.inputs if i >= 0)
-    outputs = ", ".join(show(i) for i in operator.outputs)
-    return (
-        f"  operator {operator.index}: {operator.name} version {operator.version} "
-        f"({inputs} -> {outputs}): {reason}"
-    )
+    def _name_ports(self, scope: SubgraphImport, signature: str | None, role: str) -> None:
+        """Gives inputs or outputs the names that the signature has for them."""
+        if signature is None:
+            return
+        found = self.signatures[signature]
+        ports = found.inputs if role == "inputs" else found.outputs
+        for name, index in ports.items():
+            scope.value(index).name = name
 
 
 def _reshape_inputs(inputs: list[Value], shapes: Mapping[str, Shape]) -> None:

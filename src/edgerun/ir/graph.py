@@ -43,6 +43,17 @@ class Node:
 
 
 @dataclass(eq=False)
+class State:
+    """What a model remembers from run to run: `read` is the value at the start of a run, `written` the one
+    that the next run starts with, `initial` (read-only) that of the first run and after a reset."""
+
+    name: str
+    read: Value
+    written: Value
+    initial: Array
+
+
+@dataclass(eq=False)
 class Graph:
     """Nodes in an order in which each value is written before it is read."""
 
@@ -51,6 +62,11 @@ class Graph:
     outputs: list[Value]
     nodes: list[Node]
     metadata: Mapping[str, bytes | memoryview] = field(default_factory=dict)
+    states: list[State] = field(default_factory=list)
+
+    def results(self) -> list[Value]:
+        """What a run is for: the outputs, and the states of the next run."""
+        return [*self.outputs, *(state.written for state in self.states)]
 
     def uses(self) -> dict[Value, list[Node]]:
         """The nodes that read each value, in order; a node that reads it twice is there twice."""
@@ -75,11 +91,11 @@ class Graph:
     def _read(self) -> Iterable[Value]:
         for node in self.nodes:
             yield from (value for value in node.inputs if value is not None)
-        yield from self.outputs
+        yield from self.results()
 
     def check(self) -> None:
         """Raises ModelError unless every value is written once, before it is read, with the inferred type."""
-        known = set(self.inputs)
+        known = {*self.inputs, *(state.read for state in self.states)}
         for node in self.nodes:
             for value in node.inputs:
                 if value is not None and value.data is None and value not in known:
@@ -101,11 +117,22 @@ class Graph:
         for value in self.outputs:
             if value not in known and value.data is None:
                 raise ModelError(f"{self.name}: the output {value} is never written.")
+        for state in self.states:
+            if state.written not in known and state.written.data is None:
+                raise ModelError(f"{self.name}: the state {state.name} is never written.")
+            before, after = state.read.type, state.written.type
+            if (before.shape, before.dtype) != (after.shape, after.dtype):
+                raise ModelError(
+                    f"{self.name}: the state {state.name} is {before} at the start of a run and {after} at "
+                    "its end."
+                )
 
     def __str__(self) -> str:
         lines = [f"graph {self.name}"]
         lines += [f"  input {v}: {v.type}" for v in self.inputs]
+        lines += [f"  state {s.read}: {s.read.type}" for s in self.states]
         lines += [f"  const {v}: {v.type}" for v in self.constants()]
         lines += [f"  {node}" for node in self.nodes]
         lines += [f"  output {v}" for v in self.outputs]
+        lines += [f"  next {s.read} = {s.written}" for s in self.states]
         return "\n".join(lines)

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,10 @@ class Op:
     """An operator: attributes, output types, value.
 
     Subclasses are registered in OPERATORS by their name, which is the same on every floor of the house.
+    data_dependent: the shapes of the outputs depend on the data; such an operator runs through eval alone.
     """
+
+    data_dependent: ClassVar[bool] = False
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

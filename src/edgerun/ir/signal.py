@@ -236,8 +236,8 @@ class SignalFilterBankSquareRoot(Op):
 
 @dataclass(frozen=True)
 class SignalFilterBankSpectralSubtraction(Op):
-    """x, noise uint32 [num_channels] -> x less the noise, the noise of this run, which is the operand of the
-    next; it is 0 at first.
+    """x, noise uint32 [num_channels] -> x less the noise, the noise of this run, and that again as the
+    operand of the next run; it is 0 at first.
 
     noise' = smoothing * x + one_minus_smoothing * noise, with the alternate factors in odd channels, as
     numbers with spectral_subtraction_bits behind the point; x has smoothing_bits more in it. At least
@@ -260,7 +260,7 @@ class SignalFilterBankSpectralSubtraction(Op):
         expect(types[0].shape == shape == types[1].shape, f"{self} does not fit {types[0]} and {types[1]}.")
         _expect_bits(self, self.smoothing_bits, 32)
         _expect_bits(self, self.spectral_subtraction_bits, 64)
-        return (TensorType(shape, UINT32),) * 2
+        return (TensorType(shape, UINT32),) * 3
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         smoothing = (self.smoothing & _MASK32, self.alternate_smoothing & _MASK32)
@@ -273,7 +273,8 @@ class SignalFilterBankSpectralSubtraction(Op):
             estimate = min(noise, signal)
             noises.append(estimate if self.clamping else noise)
             outputs.append(max((signal - estimate) >> self.smoothing_bits, x * least >> bits & _MASK32))
-        return np.array(outputs, np.uint32), np.array(noises, np.uint32)
+        estimated = np.array(noises, np.uint32)
+        return np.array(outputs, np.uint32), estimated, estimated
 
 
 PCAN_TABLE = 125  # entries: 2, then 4 for each of 31 powers of two, of which the last is not used

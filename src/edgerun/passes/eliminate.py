@@ -11,7 +11,7 @@ from edgerun.passes.rewrite import remove_dead, replace_uses
 
 
 def eliminate(graph: Graph) -> None:
-    """Removes dead nodes and identities; a graph's output keeps the node that writes it."""
+    """Removes dead nodes and identities; a graph's result keeps the node that writes it."""
     for node in graph.nodes:
         source = node.inputs[0] if node.inputs else None
         if source is not None and source.type == node.outputs[0].type and _is_identity(node):

@@ -8,20 +8,20 @@ from edgerun.ir.graph import Graph, Node, Value
 
 
 def replace_uses(graph: Graph, old: Value, new: Value) -> None:
-    """Lets every node that reads `old` read `new`. Outputs of the graph are left alone."""
+    """Lets every node that reads `old` read `new`. Results of the graph are left alone."""
     for node in graph.nodes:
         node.inputs = [new if v is old else v for v in node.inputs]
 
 
 def only_user(graph: Graph, value: Value, uses: dict[Value, list[Node]]) -> Node | None:
-    """The one node that reads `value`, which is not an output of the graph; or None."""
+    """The one node that reads `value`, which is not a result of the graph; or None."""
     readers = uses.get(value, [])
-    return readers[0] if len(readers) == 1 and value not in graph.outputs else None
+    return readers[0] if len(readers) == 1 and value not in graph.results() else None
 
 
 def remove_dead(graph: Graph) -> None:
     """Removes nodes whose results nobody reads."""
-    alive = set(graph.outputs)
+    alive = set(graph.results())
     kept: list[Node] = []
     for node in reversed(graph.nodes):
         if alive.intersection(node.outputs):

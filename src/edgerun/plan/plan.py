@@ -100,9 +100,18 @@ class Step:
     op: Op | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class PlanState:
+    """Tensor `tensor` keeps its elements from run to run; the first run finds `initial` there."""
+
+    name: str
+    tensor: int
+    initial: Array
+
+
 @dataclass(eq=False)
 class Plan:
-    """Steps in order, tensors, and which of them are the model's inputs and outputs."""
+    """Steps in order, tensors, and which of them are the model's inputs, outputs and states."""
 
     name: str
     tensors: list[PlanTensor]
@@ -110,11 +119,13 @@ class Plan:
     inputs: list[int]
     outputs: list[int]
     values: Mapping[str, int]  # tensor of each value of the graph, by name
+    states: list[PlanState] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"plan {self.name}"]
         for i, t in enumerate(self.tensors):
             role = "input " if i in self.inputs else "output " if i in self.outputs else ""
+            role = "state " if any(s.tensor == i for s in self.states) else role
             role = "const " if t.data is not None else role
             place = "" if t.root == i else f" in %{t.root}+{t.offset} stride {t.row_stride}"
             lines.append(f"  {role}%{i} {t.name}: {t.type}{place}")

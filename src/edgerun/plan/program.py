@@ -32,6 +32,8 @@ except ImportError as error:  # pragma: no cover - only in a checkout that was n
 if TYPE_CHECKING:
     from edgerun._engine import StepSpec
 
+Runner = _engine.Runner  # one stream of inferences over a program
+
 # A second thread costs some microseconds per step; a lane should have at least this much to do.
 _LANE_US = 1.5
 # Multiply-adds per microsecond and lane, roughly, by instruction set: only for deciding on lanes.
@@ -100,12 +102,14 @@ class Program:
         self.arena = arena
         self._roots = roots  # (buffer, byte offset) of each tensor that owns memory
         constants = [i for i in roots if plan.tensors[i].data is not None]
-        self._ports = [*plan.inputs, *plan.outputs]
-        self._buffer_bytes = [arena.nbytes] + [
-            plan.tensors[i].type.nbytes for i in constants + self._ports
-        ]
+        ports = [*plan.inputs, *plan.outputs, *(s.tensor for s in plan.states)]
+        self._buffer_bytes = [arena.nbytes] + [plan.tensors[i].type.nbytes for i in constants + ports]
         self._constants = {
             roots[i][0]: _engine.Blob(np.ascontiguousarray(self._stored_constant(i))) for i in constants
+        }
+        self._states = {
+            roots[s.tensor][0]: _engine.Blob(np.ascontiguousarray(storage.stored(s.tensor, s.initial)))
+            for s in plan.states
         }
         self.segments = self._prepare()
 
@@ -147,7 +151,7 @@ class Program:
         flush()
         return segments
 
-    def runner(self, threads: int) -> _engine.Runner:
+    def runner(self, threads: int) -> Runner:
         """A new stream of inferences: the engine's Runner, with an arena of its own."""
         host_steps = [b.step for b in self.steps if b.step.verb == "host"]
         host_segments = [i for i, s in enumerate(self.segments) if s is None]
@@ -163,7 +167,7 @@ class Program:
                 for i in ids
             ]
 
-        return _engine.Runner(
+        return Runner(
             self.segments,
             self._buffer_bytes,
             self._constants,
@@ -171,6 +175,7 @@ class Program:
             ports(self.plan.inputs),
             ports(self.plan.outputs),
             host,
+            self._states,
         )
 
     def _run_host(self, step: Step, buffers: list[memoryview]) -> None:
@@ -216,7 +221,7 @@ def bind(plan: Plan, threads: int, *, share_memory: bool = True) -> Program:
     external = {*plan.inputs, *plan.outputs}
     storage = Storage(plan.tensors, external, native_storage(_engine.native_unsigned))
     if share_memory:
-        _drop_identities(plan, storage, external)
+        _drop_identities(plan, storage, external | {s.tensor for s in plan.states})
     steps = _choose_kernels(plan, storage, threads)
     plan.steps = [b.step for b in steps]
     arena, roots = _lay_out(plan, share_memory)
@@ -443,7 +448,7 @@ def _spec(
 def _lay_out(plan: Plan, share: bool) -> tuple[Arena, dict[int, tuple[int, int]]]:
     """The arena, and (buffer, byte offset) of each tensor that owns memory.
 
-    Buffer 0 is the arena, then come constants, inputs and outputs, one buffer each.
+    Buffer 0 is the arena, then come constants, inputs, outputs and states, one buffer each.
     """
     life: dict[int, tuple[int, int]] = {}
     for at, step in enumerate(plan.steps):
@@ -451,7 +456,7 @@ def _lay_out(plan: Plan, share: bool) -> tuple[Arena, dict[int, tuple[int, int]]
             root = plan.tensors[i].root
             first, _ = life.get(root, (at, at))
             life[root] = (first, at)
-    ports = [*plan.inputs, *plan.outputs]
+    ports = [*plan.inputs, *plan.outputs, *(s.tensor for s in plan.states)]
     constants = [i for i in life if plan.tensors[i].data is not None]
     owned = [i for i in life if plan.tensors[i].data is None and i not in ports]
     blocks = [Block(plan.tensors[i].name, plan.tensors[i].type.nbytes, *life[i]) for i in owned]

@@ -21,6 +21,14 @@ ACTIVATIONS: Mapping[str, Clamp] = {
 }
 
 
+class NeedsValue(UnsupportedOperatorError):
+    """An operand must be known before the run, and is not: the tensor `value` is computed."""
+
+    def __init__(self, name: str, value: Value) -> None:
+        super().__init__(f"its {name} is computed at run time")
+        self.value = value
+
+
 class Known:
     """What values are that follow from constants alone: computed when an importer asks for one, as an
     operand (a shape, axes, paddings) that has to be known before anything runs."""
@@ -66,8 +74,9 @@ class Import:
         self.outputs = outputs
         self.known = known
         self.nodes: list[Node] = []  # what has to be computed before
-        # What one run leaves for the next: (the operand, the result that it is next time, its first value).
-        self.states: list[tuple[Value, Value, Array]] = []
+        # What the operator remembers: the value it reads, the one it writes, the initial array unless the
+        # value read is that of a variable tensor.
+        self.states: list[tuple[Value, Value] | tuple[Value, Value, Array]] = []
 
     @property
     def options(self) -> dict[str, Any]:
@@ -101,7 +110,7 @@ class Import:
         for i, name in enumerate(names, start=1):
             data = self.known.array(self.value(i))
             if data is None:
-                raise UnsupportedOperatorError(f"its {name} is computed at run time")
+                raise NeedsValue(name, self.value(i))
             arrays.append(data)
         del self.inputs[1:]
         return arrays

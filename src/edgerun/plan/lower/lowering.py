@@ -11,7 +11,7 @@ from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.op import Clamp, Op, clamp_range, quantization_of
 from edgerun.ir.types import Array, Element, Shape
 from edgerun.plan.layout import Layout
-from edgerun.plan.plan import Attribute, Plan, Quantum, Step, Weights
+from edgerun.plan.plan import Attribute, Plan, PlanState, Quantum, Step, Weights
 
 
 class Lowering:
@@ -26,6 +26,7 @@ class Lowering:
 
     def plan(self) -> Plan:
         inputs = [self._value(v, external=True) for v in self.graph.inputs]
+        states = [PlanState(s.name, self._value(s.read, external=True), s.initial) for s in self.graph.states]
         outputs, copies = [], []
         for value in self.graph.outputs:
             if value in self._ids or value.data is not None:
@@ -42,10 +43,25 @@ class Lowering:
                 self._host(node)
             else:
                 lowering(self, node)
+        self._node = None
         for value, made in copies:
             self.copy(self.tensor(value), made, value.type.shape)
+        self._write_states([state.tensor for state in states])
         values = {v.name: i for v, i in self._ids.items()}
-        return Plan(self.graph.name, self.layout.tensors, self.steps, inputs, outputs, values)
+        return Plan(self.graph.name, self.layout.tensors, self.steps, inputs, outputs, values, states)
+
+    def _write_states(self, memory: list[int]) -> None:
+        """Copies what the next run starts with into the memory of the states, when nobody reads the old
+        elements any more."""
+        written = [self.tensor(state.written) for state in self.graph.states]
+        for k, (target, source) in enumerate(zip(memory, written, strict=True)):
+            if source != target and self.layout.tensors[source].root in memory:
+                # It lies in a state itself, which may be overwritten first.
+                written[k] = self.temporary(source, self.shape(source))
+                self.copy(source, written[k], self.shape(source))
+        for target, source in zip(memory, written, strict=True):
+            if source != target:
+                self.copy(source, target, self.shape(target))
 
     # -- tensors --
 

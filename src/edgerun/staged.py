@@ -1,0 +1,259 @@
+"""Models that cannot be one program: control flow, and shapes that depend on data.
+
+Their subgraphs are run region by region. A region is a stretch of operators that is one graph once the shapes
+of what it reads are known, and the values of what shapes it; it is bound when it is first met, and kept for
+the next time that shapes and values are the same. Between regions stand the operators that decide: a branch
+or loop is taken here, an operator whose output's shape depends on its data runs through its eval.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgerun import knobs
+from edgerun.errors import InputError, ModelError, UnsupportedOperatorError
+from edgerun.frontends.tflite import Region, TfliteFile
+from edgerun.ir.graph import Graph, State, Value
+from edgerun.ir.types import Array, TensorType
+from edgerun.passes import run_passes
+from edgerun.plan.lower import lower
+from edgerun.plan.program import BoundStep, Program, Runner, bind
+
+Feeds = Mapping[str, Array] | Array | None
+# A step that ran: the program it belongs to, and its nanoseconds.
+Timed = tuple[Program, BoundStep, int]
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """A region with its program; `states` are ordinary inputs and outputs of the program."""
+
+    region: Region
+    states: tuple[State, ...]
+    program: Program | None  # None where nothing is computed
+    runner: Runner | None
+
+
+class StagedRunner:
+    """Runs one subgraph of a file, with what the model remembers. Runs take turns."""
+
+    def __init__(self, file: TfliteFile, index: int, ports: Graph, threads: int) -> None:
+        self._file, self._index, self._ports, self._threads = file, index, ports, threads
+        self._variables: dict[str, Array] = {}
+        self._regions: OrderedDict[tuple[object, ...], _Bound] = OrderedDict()
+        self._wanted: dict[
+            tuple[int, int], set[int]
+        ] = {}  # values to know, by the place where a region begins
+        self._reads: dict[tuple[int, int], frozenset[int]] = {}
+        self._own: dict[str, Array] = {}
+        self._lock = threading.RLock()
+        self._timed: list[Timed] | None = None
+
+    def programs(self) -> list[Program]:
+        """The programs of the regions met so far."""
+        return [bound.program for bound in self._regions.values() if bound.program is not None]
+
+    def reset(self) -> None:
+        """Forgets what the model remembers."""
+        with self._lock:
+            self._variables.clear()
+
+    def input(self, name: str) -> Array:
+        """The runner's own array of an input."""
+        for value in self._ports.inputs:
+            if value.name == name:
+                return self._own.setdefault(name, np.zeros(value.type.shape, value.type.dtype))
+        names = ", ".join(repr(v.name) for v in self._ports.inputs)
+        raise InputError(f"There is no input {name!r}; the inputs are {names}.")
+
+    def run(self, feeds: Feeds = None) -> dict[str, Array]:
+        """One inference; raises InputError for a wrong name, shape or dtype."""
+        arrays = [self._checked(value, feeds) for value in self._ports.inputs]
+        if isinstance(feeds, Mapping) and len(feeds) != len(arrays):
+            raise InputError(f"Unknown inputs among {list(feeds)}.")
+        with self._lock:
+            results = self._subgraph(self._index, arrays)
+        return {v.name: array for v, array in zip(self._ports.outputs, results, strict=True)}
+
+    def run_into(self, feeds: Feeds, results: Mapping[str, Array] | Array) -> None:
+        """One inference into arrays of the caller, which must have the shapes that come out."""
+        for name, array in self.run(feeds).items():
+            target = results[name] if isinstance(results, Mapping) else results
+            if target.shape != array.shape or target.dtype != array.dtype:
+                raise InputError(
+                    f"Output {name!r} must be {array.dtype} of shape {array.shape}, "
+                    f"got {target.dtype} of shape {target.shape}."
+                )
+            target[...] = array
+
+    def profile(self, feeds: Feeds = None) -> list[Timed]:
+        """The steps of one inference, as they came, with their times."""
+        with self._lock:
+            self._timed = []
+            try:
+                self.run(feeds)
+                return self._timed
+            finally:
+                self._timed = None
+
+    def _checked(self, value: Value, feeds: Feeds) -> Array:
+        if feeds is None:
+            return self.input(value.name)
+        if isinstance(feeds, Mapping):
+            if value.name not in feeds:
+                raise InputError(f"Input {value.name!r} is missing.")
+            array = feeds[value.name]
+        else:
+            if len(self._ports.inputs) != 1:
+                raise InputError(
+                    f"The model has {len(self._ports.inputs)} inputs: pass a dict of arrays by name."
+                )
+            array = feeds
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"Input {value.name!r} must be a numpy array, got {type(array).__name__}.")
+        if array.dtype != value.type.dtype or array.shape != value.type.shape:
+            raise InputError(
+                f"Input {value.name!r} must be {value.type.dtype} of shape {value.type.shape}, "
+                f"got {array.dtype} of shape {array.shape}."
+            )
+        return array
+
+    # -- subgraphs --
+
+    def _subgraph(self, index: int, inputs: Sequence[Array]) -> list[Array]:
+        """The outputs of a subgraph."""
+        subgraph = self._file.model.subgraphs[index]
+        arrays: dict[int, Array] = {t.index: t.data for t in subgraph.tensors if t.data is not None}
+        arrays.update(zip(subgraph.inputs, inputs, strict=True))
+        at = 0
+        while at < len(subgraph.operators):
+            bound = self._bound(index, at, arrays)
+            self._run_region(bound, arrays)
+            region = bound.region
+            if region.wanted is not None:
+                wanted = self._wanted.setdefault((index, region.end), set())
+                if region.wanted in wanted or region.wanted < 0:
+                    operator = subgraph.operators[region.end]
+                    raise UnsupportedOperatorError(
+                        f"{self._file.path}: operator {operator.index} {operator.name}: an operand that it "
+                        "needs to know depends on what is computed within it."
+                    )
+                wanted.add(region.wanted)
+                at = region.end
+            elif region.end < len(subgraph.operators):
+                self._decide(index, region, arrays)
+                at = region.end + 1
+            else:
+                break
+        return [np.array(arrays[i]) for i in subgraph.outputs]
+
+    def _bound(self, index: int, at: int, arrays: Mapping[int, Array]) -> _Bound:
+        """The region that begins at operator `at`, for the shapes and values there are."""
+        reads = self._live(index, at)
+        wanted = self._wanted.get((index, at), set())
+        live = sorted(i for i in reads if i in arrays)
+        key: tuple[object, ...] = (
+            index,
+            at,
+            tuple((i, arrays[i].shape) for i in live),
+            tuple((i, arrays[i].tobytes()) for i in sorted(wanted)),
+            tuple((name, array.shape) for name, array in self._variables.items()),
+        )
+        if key not in self._regions:
+            types = {i: self._type(index, i, arrays[i]) for i in live}
+            known = {i: arrays[i] for i in wanted}
+            self._regions[key] = self._bind(self._file.region(index, at, types, known, self._variables))
+            if len(self._regions) > knobs.max_programs():
+                self._regions.popitem(last=False)
+        self._regions.move_to_end(key)
+        return self._regions[key]
+
+    def _live(self, index: int, at: int) -> frozenset[int]:
+        """The tensors that operators from `at` on read, or that are results of the subgraph."""
+        if (index, at) not in self._reads:
+            subgraph = self._file.model.subgraphs[index]
+            read = {i for o in subgraph.operators[at:] for i in o.inputs if i >= 0}
+            constants = {t.index for t in subgraph.tensors if t.data is not None}
+            self._reads[index, at] = frozenset(read | set(subgraph.outputs)) - constants
+        return self._reads[index, at]
+
+    def _type(self, index: int, tensor: int, array: Array) -> TensorType:
+        return self._file.type_of(index, tensor, array.shape)
+
+    def _bind(self, region: Region) -> _Bound:
+        graph, states = region.graph, tuple(region.graph.states)
+        graph.states = []
+        graph.inputs = list(dict.fromkeys([*graph.inputs, *(s.read for s in states)]))
+        graph.outputs = list(dict.fromkeys([*graph.outputs, *(s.written for s in states)]))
+        if not graph.outputs:
+            return _Bound(region, states, None, None)
+        program = bind(lower(run_passes(graph)), self._threads)
+        return _Bound(region, states, program, program.runner(self._threads))
+
+    def _run_region(self, bound: _Bound, arrays: dict[int, Array]) -> None:
+        if bound.runner is None or bound.program is None:
+            return
+        graph = bound.region.graph
+        subgraph_inputs = zip(bound.region.inputs, graph.inputs, strict=False)
+        feeds = {value.name: arrays[i] for i, value in subgraph_inputs}
+        feeds |= {s.read.name: self._variables.get(s.name, s.initial) for s in bound.states}
+        if self._timed is None:
+            results = bound.runner.run(feeds)
+        else:
+            results, times = bound.runner.profile(feeds)
+            steps = bound.program.steps
+            self._timed += [(bound.program, s, ns) for s, ns in zip(steps, times, strict=True)]
+        for i, value in zip(bound.region.outputs, graph.outputs, strict=False):
+            arrays[i] = results[value.name]
+        for state in bound.states:
+            self._variables[state.name] = results[state.written.name]
+
+    # -- operators that decide --
+
+    def _decide(self, index: int, region: Region, arrays: dict[int, Array]) -> None:
+        """Runs the operator that ended a region."""
+        operator = self._file.model.subgraphs[index].operators[region.end]
+        if region.nodes:
+            self._evaluate(region, arrays)
+            return
+        inputs = [arrays[i] for i in operator.inputs]
+        options = operator.options
+        if operator.name == "IF":
+            which = "then_subgraph_index" if inputs[0].any() else "else_subgraph_index"
+            results = self._subgraph(options[which], inputs[1:])
+        elif operator.name == "WHILE":
+            results = inputs
+            while self._subgraph(options["cond_subgraph_index"], results)[0].any():
+                results = self._subgraph(options["body_subgraph_index"], results)
+        elif operator.name == "CALL":
+            results = self._subgraph(options["subgraph"], inputs)
+        elif operator.name == "STABLEHLO_COMPOSITE":
+            results = self._subgraph(options["decomposition_subgraph_index"], inputs)
+        else:
+            raise ModelError(
+                f"{self._file.path}: operator {operator.index} {operator.name} cannot be run by itself."
+            )
+        arrays.update(zip(operator.outputs, results, strict=True))
+
+    def _evaluate(self, region: Region, arrays: dict[int, Array]) -> None:
+        """An operator whose output's shape depends on its data, through eval."""
+        made: dict[Value, Array] = {}
+        for node in region.nodes:
+            operands = [
+                None
+                if v is None
+                else made[v]
+                if v in made
+                else v.data
+                if v.data is not None
+                else arrays[v.index]
+                for v in node.inputs
+            ]
+            results = node.op.eval(node.types(), *operands)  # type: ignore[arg-type]
+            made.update(zip(node.outputs, results, strict=True))
+        arrays.update({value.index: array for value, array in made.items() if value.index >= 0})
