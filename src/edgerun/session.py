@@ -174,6 +174,11 @@ class Session:
         """The raw metadata of the file, by name."""
         return self._graph.metadata
 
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """The entry points of the file, for `signature`."""
+        return tuple(self._file.signatures)
+
     def run(self, feeds: Feeds = None) -> dict[str, Array]:
         """One inference: arrays by input name (or the array of the only input; or nothing, for what `input`
         holds) -> new arrays by output name, in the model's own dtypes.

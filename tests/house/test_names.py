@@ -48,6 +48,7 @@ def test_public_names_of_a_session() -> None:
         "reset",
         "run",
         "run_into",
+        "signatures",
         "summary",
         "tensors",
         "twin",

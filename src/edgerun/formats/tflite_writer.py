@@ -49,20 +49,27 @@ _HYBRID_VERSIONS = {
 _DATA_INPUT = {"SPLIT": 1, "FILL": 1}
 
 
-class ModelBuilder:
-    """Builds a model of one subgraph, tensor by tensor and operator by operator in running order.
+class SubgraphBuilder:
+    """Builds a subgraph, tensor by tensor and operator by operator in running order.
 
     The methods raise InputError for arguments that do not fit; whether the model makes sense is
-    not checked.
+    not checked. `index` is the subgraph's in the model.
     """
 
-    def __init__(self, description: str = "") -> None:
-        self._description = description
-        self._buffers: dict[bytes, int] = {b"": 0}  # content -> index: equal ones are shared
+    def __init__(
+        self, name: str, index: int, buffers: dict[bytes, int], codes: dict[tuple[str, int], int]
+    ) -> None:
+        self.index = index
+        self._name = name
+        self._buffers, self._codes = buffers, codes
         self._tensors: list[dict[str, Any]] = []
-        self._codes: dict[tuple[str, int], int] = {}
         self._operators: list[dict[str, Any]] = []
-        self._metadata: list[dict[str, Any]] = []
+        self._inputs: Sequence[int] = ()
+        self._outputs: Sequence[int] = ()
+
+    def ports(self, inputs: Sequence[int], outputs: Sequence[int]) -> None:
+        """Says which tensors are the subgraph's inputs and outputs."""
+        self._inputs, self._outputs = inputs, outputs
 
     def tensor(
         self,
@@ -147,6 +154,45 @@ class ModelBuilder:
             raise InputError(f"Operator {name} has no options, got {', '.join(options)}.")
         self._operators.append(operator)
 
+    def _fields(self) -> dict[str, Any]:
+        return {
+            "tensors": self._tensors,
+            "inputs": self._inputs,
+            "outputs": self._outputs,
+            "operators": self._operators,
+            "name": self._name,
+        }
+
+    def _buffer(self, content: bytes) -> int:
+        return self._buffers.setdefault(content, len(self._buffers))
+
+
+class ModelBuilder(SubgraphBuilder):
+    """Builds a model: its main subgraph by the methods of SubgraphBuilder, then what else it has."""
+
+    def __init__(self, description: str = "") -> None:
+        # Buffers by content and operator codes by (name, version), shared by all subgraphs.
+        super().__init__("main", 0, {b"": 0}, {})
+        self._description = description
+        self._metadata: list[dict[str, Any]] = []
+        self._signatures: list[dict[str, Any]] = []
+        self._more: list[SubgraphBuilder] = []
+
+    def subgraph(self, name: str) -> SubgraphBuilder:
+        """Adds a subgraph, for operators that call one."""
+        self._more.append(SubgraphBuilder(name, 1 + len(self._more), self._buffers, self._codes))
+        return self._more[-1]
+
+    def signature(
+        self, key: str, inputs: Mapping[str, int], outputs: Mapping[str, int], subgraph: int = 0
+    ) -> None:
+        """Adds an entry point: names of tensors of a subgraph."""
+        maps = {
+            role: [{"name": name, "tensor_index": index} for name, index in ports.items()]
+            for role, ports in (("inputs", inputs), ("outputs", outputs))
+        }
+        self._signatures.append({"signature_key": key, "subgraph_index": subgraph, **maps})
+
     def metadata(self, name: str, content: bytes) -> None:
         """Adds a metadata buffer."""
         self._metadata.append({"name": name, "buffer": self._buffer(content)})
@@ -156,27 +202,18 @@ class ModelBuilder:
         return write_model(self.fields(inputs, outputs))
 
     def fields(self, inputs: Sequence[int], outputs: Sequence[int]) -> dict[str, Any]:
-        """The model as write_model takes it, to add what this class does not build: signatures,
-        more subgraphs."""
+        """The model as write_model takes it, to add what this class does not build."""
+        self.ports(inputs, outputs)
         codes = [_operator_code(name, version) for name, version in self._codes]
-        subgraph = {
-            "tensors": self._tensors,
-            "inputs": inputs,
-            "outputs": outputs,
-            "operators": self._operators,
-            "name": "main",
-        }
         return {
             "version": schema.VERSION,
             "operator_codes": codes,
-            "subgraphs": [subgraph],
+            "subgraphs": [builder._fields() for builder in (self, *self._more)],
             "description": self._description,
             "buffers": [{"data": content} for content in self._buffers],
             "metadata": self._metadata,
+            "signature_defs": self._signatures,
         }
-
-    def _buffer(self, content: bytes) -> int:
-        return self._buffers.setdefault(content, len(self._buffers))
 
 
 def write_model(fields: Mapping[str, Any]) -> bytes:

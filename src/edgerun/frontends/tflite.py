@@ -48,7 +48,7 @@ class TfliteFile:
             return 0
         if signature not in self.signatures:
             raise InputError(
-                f"{self.path}: there is no signature {signature!r}; it has {list(self.signatures)}."
+                f"{self.path}: there is no signature {signature!r}; there are {list(self.signatures)}."
             )
         return self.signatures[signature].subgraph
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgerun.ir.elementwise import Reals, Unary
 from edgerun.ir.op import Op, clamp_round, quantization_of, supported
-from edgerun.ir.types import FLOAT32, Array, Element, TensorType
+from edgerun.ir.types import FLOAT16, FLOAT32, Array, Element, TensorType
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,16 @@ class Requantize(Unary):
 
 @dataclass(frozen=True)
 class Dequantize(Op):
-    """Integers -> float32: float32(q - zero_point) * float32(scale)."""
+    """Integers -> float32: float32(q - zero_point) * float32(scale); float16 -> float32, exactly."""
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
-        supported(quantization_of(x).per_tensor, f"Dequantize needs a per-tensor input, got {x}.")
+        if x.dtype != FLOAT16:
+            supported(quantization_of(x).per_tensor, f"Dequantize needs a per-tensor input, got {x}.")
         return (TensorType(x.shape, FLOAT32),)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if types[0].dtype == FLOAT16:
+            return (arrays[0].astype(np.float32),)
         q = quantization_of(types[0])
         return ((arrays[0].astype(np.int32) - q.zero).astype(np.float32) * q.scale[0],)

@@ -30,8 +30,8 @@ PIPELINE: Sequence[Pass] = (
     Pass("fuse_tables", fuse_tables),
 )
 
-# For debuggers and preserve_all_tensors: every value of the file exists and has its own meaning.
-UNFUSED: Sequence[Pass] = ()
+# For debuggers and preserve_all_tensors: every value that is computed exists and has its own meaning.
+UNFUSED: Sequence[Pass] = (Pass("fold_constants", fold_constants),)
 
 
 def run_passes(graph: Graph, pipeline: Sequence[Pass] = PIPELINE) -> Graph:
