@@ -1,4 +1,4 @@
-// What the verbs of the audio front end share: small steps over a vector or two, which run as one tile.
+// What the verbs of the audio front end share: small steps over a vector or two, run as one tile.
 #pragma once
 
 #include <memory>
@@ -27,13 +27,13 @@ std::unique_ptr<Op> single_tile(Run run) {
 }
 
 template <class T>
-const T* input_data(const RunContext& context, const TensorRef& tensor) {
-  return reinterpret_cast<const T*>(input_bytes(context, tensor));
+const T* input_data(const RunContext& context, const TensorRef& tensor, int64_t row = 0) {
+  return reinterpret_cast<const T*>(input_bytes(context, tensor) + row * tensor.row_stride);
 }
 
 template <class T>
-T* output_data(const RunContext& context, const TensorRef& tensor) {
-  return reinterpret_cast<T*>(output_bytes(context, tensor));
+T* output_data(const RunContext& context, const TensorRef& tensor, int64_t row = 0) {
+  return reinterpret_cast<T*>(output_bytes(context, tensor) + row * tensor.row_stride);
 }
 
 // Operands with these element types, in order: inputs, then outputs.

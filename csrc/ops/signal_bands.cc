@@ -1,4 +1,5 @@
-// The audio front end of TFLite Micro on the bands of a spectrum; edgerun.ir.signal has the formulas.
+// The audio front end of TFLite Micro on the bands of a spectrum; edgerun.ir.signal has the
+// formulas.
 //
 // signal_filter_bank    inputs uint32 [n]                outputs uint64 [channels]
 //                       blobs    weights, unweights      int16, as many as the bands need
@@ -9,7 +10,8 @@
 //                       outputs uint32 [n], three: signal less the noise, noise twice
 //                       integers smoothing, keeping: two each, of even and odd channels;
 //                       min_signal_remaining, smoothing_bits, bits, clamping
-// signal_pcan           inputs uint32 [n] twice: signal, noise; int16 [125 or more]   outputs uint32 [n]
+// signal_pcan           inputs uint32 [n] twice: signal, noise; int16 [125 or more]
+//                       outputs uint32 [n]
 //                       integers snr_shift
 // signal_log            inputs uint32 [n]                outputs int16 [n]
 //                       blobs    table                   int32, 129

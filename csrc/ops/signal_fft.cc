@@ -1,9 +1,10 @@
 // signal_fft: the FFT of real signals in kissfft's arithmetic (kernels/fft).
 //
-// inputs   int16, int32 or float32 [..., m]: signals of m <= length, zeros behind; inverse: spectra [..., length + 2]
+// inputs   int16, int32 or float32 [..., m]: signals of m <= length, zeros behind;
+//          inverse: spectra [..., length + 2]
 // outputs  the same type: spectra [..., length + 2]; inverse: signals [..., length]
 // integers length, inverse (0 or 1)
-// blobs    roots, last_roots    of the same type: length and length / 2 numbers (or one less pair)
+// blobs    roots, last_roots    of the same type: length and length / 4 * 2 numbers
 #include <cstring>
 
 #include "kernels/fft/fft.h"
@@ -27,8 +28,9 @@ class FftOp : public Op {
     args_.last_roots = last_roots_->template data<T>();
     check(is_fft_length(length), "signal_fft: there is no FFT of length " + std::to_string(length));
     const int64_t in = x_.channels(), out = y_.channels();
-    check(x_.rank() >= 1 && x_.rank() == y_.rank() && x_.rows() == y_.rows() &&
-              (args_.inverse ? in == length + 2 && out == length : in <= length && out == length + 2),
+    const bool fits = args_.inverse ? in == length + 2 && out == length
+                                    : in <= length && out == length + 2;
+    check(fits && x_.rank() >= 1 && x_.rank() == y_.rank() && x_.rows() == y_.rows(),
           "signal_fft: the shapes of input and output do not fit the length");
     // The numbers between the stages, and the padded input.
     scratch_bytes_ = static_cast<int64_t>(bytes(2 * length));
@@ -39,8 +41,8 @@ class FftOp : public Op {
     FftArgs<T> args = args_;
     args.scratch = reinterpret_cast<T*>(context.scratch);
     for (int64_t row = begin; row < end; ++row) {
-      args.in = reinterpret_cast<const T*>(input_bytes(context, x_) + row * x_.row_stride);
-      args.out = reinterpret_cast<T*>(output_bytes(context, y_) + row * y_.row_stride);
+      args.in = input_data<T>(context, x_, row);
+      args.out = output_data<T>(context, y_, row);
       if (x_.channels() < args.length) {
         T* padded = args.scratch + args.length;
         std::memset(padded, 0, static_cast<size_t>(args.length) * sizeof(T));

@@ -19,8 +19,8 @@ std::unique_ptr<Op> prepare_window(const StepSpec& spec) {
   return single_tile([=](const RunContext& context) {
     const auto* w = input_data<int16_t>(context, weights);
     for (int64_t row = 0; row < x.rows(); ++row) {
-      const auto* in = reinterpret_cast<const int16_t*>(input_bytes(context, x) + row * x.row_stride);
-      auto* out = reinterpret_cast<int16_t*>(output_bytes(context, y) + row * y.row_stride);
+      const auto* in = input_data<int16_t>(context, x, row);
+      auto* out = output_data<int16_t>(context, y, row);
       for (int64_t i = 0; i < x.channels(); ++i)
         out[i] = static_cast<int16_t>(std::clamp(int32_t{in[i]} * w[i] >> shift, -32768, 32767));
     }

@@ -146,6 +146,14 @@ CASES: list[Case] = [
     *make("SignalEnergy", energy, {}, {"start": 5, "end": 30}, litert=False),
     *make("SignalFilterBank", filter_bank, {}, {"n": 20, "channels": 1}, litert=False),
     *make("SignalFilterBankSquareRoot", square_root, {}, litert=False),
+    *make(
+        "SignalFilterBankSpectralSubtraction",
+        spectral_subtraction,
+        {},
+        {"clamping": True, "n": 7},
+        {"smoothing": -5, "smoothing_bits": 3, "spectral_subtraction_bits": 20},
+        litert=False,
+    ),
     *make("SignalPCAN", pcan, {}, {"gains": "any"}, {"snr_shift": 20}, litert=False),
     *make("SignalFilterBankLog", log, {}, {"output_scale": 65536}, litert=False),
 ]

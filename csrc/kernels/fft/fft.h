@@ -1,15 +1,16 @@
-// The FFT of `length` real numbers, length / 2 = n a product of fours, twos, threes and fives, in kissfft's
-// order of operations:
+// The FFT of `length` real numbers, length / 2 = n a product of fours, twos, threes and fives, in
+// kissfft's order of operations:
 //
 //   forward   out[2k], out[2k+1] = sum_t in[t] e^(-2 pi i k t / length), k = 0 .. n
 //   inverse   in[2k], in[2k+1] = such a spectrum; out[t] = the signal
 //
-// s16 and s32 divide by the length both ways: each butterfly by its radix, before it adds; products are
-// rounded half up, and what is stored wraps around. f32 divides on the way back alone. out and scratch
-// overlap nothing.
+// s16 and s32 divide by the length both ways: each butterfly by its radix, before it adds;
+// products are rounded half up, and what is stored wraps around. f32 divides on the way back
+// alone. out and scratch overlap nothing.
 //
-// roots: e^(-+2 pi i k / n), k = 0 .. n-1, and last_roots: e^(-+pi i ((k + 1) / n + 1/2)), k = 0 .. n/2-1 (the
-// upper sign forward), as pairs of real and imaginary part, times 2^15 - 1 or 2^31 - 1 where fixed.
+// roots: e^(-+2 pi i k / n), k = 0 .. n-1, and last_roots: e^(-+pi i ((k + 1) / n + 1/2)),
+// k = 0 .. n/2-1 (the upper sign forward), as pairs of real and imaginary part, times 2^15 - 1 or
+// 2^31 - 1 where fixed.
 #pragma once
 
 #include <cstdint>

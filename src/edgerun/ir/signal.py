@@ -1,7 +1,7 @@
 """The audio front end of TFLite Micro: what turns samples into features, in its own integer arithmetic.
 
-The custom operators Signal* of tflite-micro (signal/micro/kernels), bit for bit: C's widths, shifts and wrap-around
-included. csrc/ops/signal_*.cc have the same arithmetic.
+The custom operators Signal* of tflite-micro (signal/micro/kernels), bit for bit: C's widths, shifts and
+wrap-around included. csrc/ops/signal_*.cc have the same arithmetic.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ class _Transform(Op, abstract=True):
 
     def _check(self, x: TensorType) -> None:
         expect(x.dtype == np.dtype(self.dtype) and x.shape != (), f"{self} does not fit {x}.")
-        supported(is_length(self.fft_length), f"{self} has a length that is not twice a product of 2, 3 and 5.")
+        message = f"{self} has a length that is not twice a product of 2, 3 and 5."
+        supported(is_length(self.fft_length), message)
 
     @property
     def bins(self) -> int:
@@ -108,7 +109,7 @@ class SignalRfft(_Transform):
         x = np.pad(x, ((0, 0), (0, self.fft_length - x.shape[1])))
         if x.dtype == FLOAT32:
             spectrum = np.fft.rfft(x.astype(np.float64))
-            y = np.stack([spectrum.real, spectrum.imag], axis=-1).astype(np.float32)
+            y: Array = np.stack([spectrum.real, spectrum.imag], axis=-1).astype(np.float32)
         else:
             y = FixedFft(self.fft_length, self.dtype).rfft(x)
         return (y.reshape(self.infer(*types)[0].shape),)
@@ -133,7 +134,7 @@ class SignalIrfft(_Transform):
         x = arrays[0].reshape(-1, self.bins, 2)
         if x.dtype == FLOAT32:
             wide = x.astype(np.float64)
-            y = np.fft.irfft(wide[..., 0] + 1j * wide[..., 1], self.fft_length).astype(np.float32)
+            y: Array = np.fft.irfft(wide[..., 0] + 1j * wide[..., 1], self.fft_length).astype(np.float32)
         else:
             y = FixedFft(self.fft_length, self.dtype, inverse=True).irfft(x)
         return (y.reshape(self.infer(*types)[0].shape),)
@@ -180,7 +181,9 @@ class SignalFilterBank(Op):
             _expect_vector(self, kind)
         bands = {kind.shape for kind in types[3:]}
         expect(
-            self.num_channels > 0 and bands == {(self.num_channels + 1,)} and types[1].shape == types[2].shape,
+            self.num_channels > 0
+            and bands == {(self.num_channels + 1,)}
+            and types[1].shape == types[2].shape,
             f"{self} does not fit {', '.join(map(str, types))}.",
         )
         return (TensorType((self.num_channels,), UINT64),)
@@ -191,7 +194,7 @@ class SignalFilterBank(Op):
         bands = list(zip(*(a.tolist() for a in arrays), strict=True))
         for frequency, weight, width in bands:
             expect(
-                0 <= width
+                width >= 0
                 and 0 <= frequency <= types[0].shape[0] - width
                 and 0 <= weight <= types[1].shape[0] - width,
                 f"{self.name}: a band of {width} from frequency {frequency} and weight {weight} on does not "
@@ -350,8 +353,9 @@ class SignalFilterBankLog(Op):
             segment = fraction >> 9
             low, high = LOG_TABLE[segment : segment + 2]
             fraction += low + ((high - low) * (fraction & 511) >> 16)
-            natural = (_LN_2 * ((integer << 16) + fraction) + 32768) >> 16
-            return min((self.output_scale * natural + 32768 & _MASK32) >> 16, 32767)
+            natural: int = (_LN_2 * ((integer << 16) + fraction) + 32768) >> 16
+            scaled: int = (self.output_scale * natural + 32768 & _MASK32) >> 16
+            return min(scaled, 32767)
 
         logs = [log(x << self.input_correction_bits & _MASK32) for x in arrays[0].tolist()]
         return (np.array(logs, np.int16),)

@@ -113,7 +113,8 @@ def spectral_subtraction(task: Import) -> Op:
     if not 0 < op.num_channels == task.type(0).size:
         raise FormatError(f"{op} does not fit {task.type(0)}.")
     noise = task.outputs[1]
-    before, after = (Value(f"{noise.name}/{when}", TensorType((op.num_channels,), UINT32)) for when in ("before", "after"))
+    kind = TensorType((op.num_channels,), UINT32)
+    before, after = (Value(f"{noise.name}/{when}", kind) for when in ("before", "after"))
     task.inputs.append(before)
     task.states.append((before, after, np.zeros(op.num_channels, np.uint32)))
     return op
