@@ -314,7 +314,8 @@ class SignalPCAN(Op):
             fraction = (x << 11 >> interval) & 0x3FF
             y = ((c * fraction >> 5) + (b << 5)) * fraction
             y = (y + (1 << 14) + (1 << 31) & _MASK32) - (1 << 31)
-            return ((y >> 15) + a + (1 << 15) & 0xFFFF) - (1 << 15)
+            result: int = ((y >> 15) + a + (1 << 15) & 0xFFFF) - (1 << 15)
+            return result
 
         def shrink(s: int) -> int:
             if s < 2 << _SNR_BITS:
@@ -353,7 +354,7 @@ class SignalFilterBankLog(Op):
             segment = fraction >> 9
             low, high = LOG_TABLE[segment : segment + 2]
             fraction += low + ((high - low) * (fraction & 511) >> 16)
-            natural: int = (_LN_2 * ((integer << 16) + fraction) + 32768) >> 16
+            natural = (_LN_2 * ((integer << 16) + fraction) + 32768) >> 16
             scaled: int = (self.output_scale * natural + 32768 & _MASK32) >> 16
             return min(scaled, 32767)
 

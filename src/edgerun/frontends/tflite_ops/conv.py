@@ -34,7 +34,7 @@ def _drop_absent_bias(task: Import) -> None:
 
 def _constant_operands(task: Import) -> None:
     for value in task.inputs[1:]:
-        if value is not None and value.data is None:
+        if value is not None and task.known.array(value) is None:
             raise UnsupportedOperatorError("its weights are computed at run time")
 
 

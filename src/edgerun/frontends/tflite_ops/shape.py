@@ -71,9 +71,14 @@ def cumsum(task: Import) -> Op:
     return Cumsum(axis, bool(task.options["exclusive"]), bool(task.options["reverse"]))
 
 
+def densify(task: Import) -> Op:
+    return Reshape(task.type(0).shape)  # constants are dense in the graph
+
+
 IMPORTERS: Mapping[str, Importer] = {
     "CONCATENATION": concatenation,
     "CUMSUM": cumsum,
+    "DENSIFY": densify,
     "PAD": pad,
     "PADV2": pad,
     "RESHAPE": reshape,
