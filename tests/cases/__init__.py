@@ -6,7 +6,7 @@ family has its builders and its CASES; add yours where its builder is, with one 
 
 from __future__ import annotations
 
-from cases import conv, detection, elementwise, pool, quantize, resize, shape, signal
+from cases import bits, conv, detection, elementwise, gather, pool, quantize, resize, search, shape, signal
 from cases.base import (
     ACTIVATIONS,
     I8,
@@ -50,5 +50,5 @@ __all__ = [
     "window",
 ]
 
-_FAMILIES = (conv, detection, elementwise, pool, quantize, resize, shape, signal)
+_FAMILIES = (bits, conv, detection, elementwise, gather, pool, quantize, resize, search, shape, signal)
 CASES: list[Case] = [case for family in _FAMILIES for case in family.CASES]

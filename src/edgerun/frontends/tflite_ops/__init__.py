@@ -9,10 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgerun.frontends.tflite_ops import conv, detection, elementwise, pool, quantize, resize, shape, signal
+from edgerun.frontends.tflite_ops import (
+    bits,
+    conv,
+    detection,
+    elementwise,
+    gather,
+    pool,
+    quantize,
+    resize,
+    search,
+    shape,
+    signal,
+)
 from edgerun.frontends.tflite_ops.task import Importer
 
-_FAMILIES = (conv, detection, elementwise, pool, quantize, resize, shape, signal)
+_FAMILIES = (bits, conv, detection, elementwise, gather, pool, quantize, resize, search, shape, signal)
 IMPORTERS: Mapping[str, Importer] = {
     name: importer for family in _FAMILIES for name, importer in family.IMPORTERS.items()
 }
