@@ -17,6 +17,7 @@ from cases import (
     resize,
     search,
     shape,
+    signal,
 )
 from cases.base import (
     ACTIVATIONS,
@@ -72,5 +73,6 @@ _FAMILIES = (
     resize,
     search,
     shape,
+    signal,
 )
 CASES: list[Case] = [case for family in _FAMILIES for case in family.CASES]

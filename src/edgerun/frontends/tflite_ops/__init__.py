@@ -23,6 +23,7 @@ from edgerun.frontends.tflite_ops import (
     resize,
     search,
     shape,
+    signal,
 )
 from edgerun.frontends.tflite_ops.task import Importer
 
@@ -40,6 +41,7 @@ _FAMILIES = (
     resize,
     search,
     shape,
+    signal,
 )
 IMPORTERS: Mapping[str, Importer] = {
     name: importer for family in _FAMILIES for name, importer in family.IMPORTERS.items()

@@ -20,6 +20,7 @@ from edgerun.plan.lower import (  # noqa: F401 - they register themselves
     resize,
     search,
     shape,
+    signal,
 )
 from edgerun.plan.lower.lowering import LOWERINGS, Lowering
 from edgerun.plan.plan import Plan
