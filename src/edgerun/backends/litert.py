@@ -3,6 +3,7 @@ Session(backend="litert") and `bench` compare with."""
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerun.errors import InputError, ModelError
+from edgerun.formats.archive import appended_metadata
+from edgerun.formats.tflite_reader import read_model
 from edgerun.ir.types import Quantization, Shape, TensorInfo
 
 Array = npt.NDArray[Any]
@@ -123,6 +126,16 @@ class LitertBackend:
                 self._interpreter = self._open()
             else:
                 self._interpreter.reset_all_variables()
+
+    @functools.cached_property
+    def metadata(self) -> Mapping[str, bytes | memoryview]:
+        """The raw metadata of the file, by name; LiteRT runs some files that edgerun refuses to read."""
+        data = self._source if isinstance(self._source, bytes) else Path(self._source).read_bytes()
+        path = "<bytes>" if self.path is None else str(self.path)
+        try:
+            return {**read_model(data, path=path).metadata, **appended_metadata(data, path)}
+        except ModelError:
+            return {}
 
     def twin(self) -> LitertBackend:
         """The same model for another thread; LiteRT shares nothing between the two."""

@@ -35,7 +35,8 @@ class Distance:
 
     quanta: the largest difference of integers (0 for floats); relative: of floats, the largest |a - b| /
     magnitude, where the magnitude of a sum is that of its terms (Op.magnitude), at least a hundredth of the
-    largest |b| of the tensor and, between two runs, that largest itself; sqnr: signal to noise in dB, infinite where the arrays are equal.
+    largest |b| of the tensor and, between two runs, that largest itself; sqnr: signal to noise in dB,
+    infinite where the arrays are equal.
     """
 
     quanta: int = 0
