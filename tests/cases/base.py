@@ -54,6 +54,8 @@ def random_feeds(graph: Graph, seed: int) -> dict[str, Array]:
         shape, dtype = value.type.shape, value.type.dtype
         if dtype.kind == "f":
             feeds[value.name] = rng.normal(0, 3, shape).astype(dtype)
+        elif dtype.kind == "b":
+            feeds[value.name] = rng.integers(0, 2, shape).astype(dtype)
         elif dtype.itemsize == 1:
             feeds[value.name] = rng.integers(0, 256, shape, np.uint8).view(dtype)
         else:
@@ -98,7 +100,10 @@ class Net(ModelBuilder):
         super().__init__()
         self.rng = np.random.default_rng(seed)
 
-    def q(self, name: str, shape: Sequence[int], q: Q = I8) -> int:
+    def q(self, name: str, shape: Sequence[int], q: Q | str = I8) -> int:
+        """A tensor of a quantisation, or of a plain dtype."""
+        if isinstance(q, str):
+            return self.tensor(name, shape, q)
         return self.tensor(name, shape, q.dtype, scale=q.scale, zero_point=q.zero)
 
     def ints(self, name: str, values: Any) -> int:
