@@ -7,7 +7,6 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edgerun.ir.types import Array
 
-
 # BUILTIN_REF lacks a few operators; these are LiteRT's own kernels then, without XNNPACK.
 _RESOLVERS = (OpResolverType.BUILTIN_REF, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
 

@@ -23,7 +23,12 @@ CASES: list[Case] = [
     *make("Maximum", binary, {"name": "MAXIMUM"}, litert=False),
     *make("Div", plain_binary, *_plain("DIV"), *_activated("DIV")),
     *make("Div", plain_binary, *_plain("DIV", ("int32",), constant=True)),
-    *make("Div", binary, {"name": "DIV", "a": U8, "b": Q(0.03, 7, "uint8"), "constant": True}),
+    *make(
+        "Div",
+        binary,
+        {"name": "DIV", "a": U8, "b": Q(0.3, 7, "uint8"), "out": Q(0.05, 128, "uint8"), "constant": True},
+    ),
+    *make("Div", binary, {"name": "DIV", "a": U8, "b": Q(0.3, 7, "uint8")}, {"name": "DIV"}, litert=False),
     *make(
         "SquaredDifference",
         plain_binary,

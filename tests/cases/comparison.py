@@ -45,13 +45,13 @@ def select(
     return net.finish(inputs, [y])
 
 
-def _comparisons(name: str, *extra: str) -> list[dict[str, Any]]:
-    dtypes = ("float32", "int32", "int64", *extra)
-    return [
-        {"name": name, "dtype": d, "out": "bool", **v}
-        for d in dtypes
-        for v in (_SHAPES[:3] if d == "bool" else _SHAPES)
+def _comparisons(name: str) -> list[dict[str, Any]]:
+    plain = [
+        {"name": name, "dtype": d, "out": "bool", **v} for d in ("float32", "int32", "int64") for v in _SHAPES
     ]
+    if name in ("EQUAL", "NOT_EQUAL"):
+        plain += [{"name": name, "dtype": "bool", "out": "bool", **v} for v in _SHAPES[:3]]
+    return plain
 
 
 _NAMES = {
@@ -65,13 +65,11 @@ _NAMES = {
 _QUANTA: list[dict[str, Any]] = [{}, {"a": U8, "b": U8}, {"b": Q(0.1, -20)}]
 
 CASES: list[Case] = [
+    *(c for operator, name in _NAMES.items() for c in make(operator, plain_binary, *_comparisons(name))),
     *(
-        case
+        c
         for operator, name in _NAMES.items()
-        for case in (
-            *make(operator, plain_binary, *_comparisons(name, *(["bool"] if "EQUAL" in name[-9:] and len(name) in (5, 9) else []))),
-            *make(operator, comparison, *({"name": name, **v} for v in _QUANTA)),
-        )
+        for c in make(operator, comparison, *({"name": name, **v} for v in _QUANTA))
     ),
     *make("LogicalAnd", plain_binary, *({"name": "LOGICAL_AND", "dtype": "bool", **v} for v in _SHAPES[:3])),
     *make("LogicalOr", plain_binary, *({"name": "LOGICAL_OR", "dtype": "bool", **v} for v in _SHAPES[:3])),
@@ -79,7 +77,11 @@ CASES: list[Case] = [
     *make(
         "Select",
         select,
-        *({"name": n, "kind": k} for n in ("SELECT", "SELECT_V2") for k in ("float32", "int32", "int64", I8, U8)),
+        *(
+            {"name": n, "kind": k}
+            for n in ("SELECT", "SELECT_V2")
+            for k in ("float32", "int32", "int64", I8, U8)
+        ),
         {"name": "SELECT", "condition": (2,)},
         {"name": "SELECT_V2", "condition": (4, 1)},
         {"name": "SELECT_V2", "b": (1,)},

@@ -40,7 +40,8 @@ def binary(
     inputs = [net.q("a", a_shape, a)]
     if constant:
         data = net.rng.integers(0, 256, b_shape, np.uint8).view(b.dtype)
-        data[(data == b.zero) & (name == "DIV")] += 1  # LiteRT refuses to divide by 0
+        if name == "DIV":  # by small numbers: LiteRT refuses 0, and saturates quotients of nearly 0
+            data = (b.zero + net.rng.integers(1, 4, b_shape)).astype(b.dtype)
         inputs.append(net.tensor("b", b_shape, b.dtype, scale=b.scale, zero_point=b.zero, data=data))
     else:
         inputs.append(net.q("b", b_shape, b))
@@ -143,10 +144,16 @@ _PLAIN: list[dict[str, Any]] = [
 ]
 
 
-def _plain(name: str, dtypes: Sequence[str] = ("float32",), *, constant: bool = False) -> list[dict[str, Any]]:
+def _plain(
+    name: str, dtypes: Sequence[str] = ("float32",), *, constant: bool = False
+) -> list[dict[str, Any]]:
     """Variants of plain_binary; with `constant` the second operand always is one."""
     more = {"constant": True} if constant else {}
-    return [{"name": name, "dtype": d, **v, **more} for d in dtypes for v in (_PLAIN if d == dtypes[0] else _PLAIN[8:12])]
+    return [
+        {"name": name, "dtype": d, **v, **more}
+        for d in dtypes
+        for v in (_PLAIN if d == dtypes[0] else _PLAIN[8:12])
+    ]
 
 
 def _activated(name: str) -> list[dict[str, Any]]:
@@ -206,7 +213,9 @@ CASES: list[Case] = [
     *make("Sub", plain_binary, *_plain("SUB", ("float32", "int32", "int64")), *_activated("SUB")),
     *make("Mul", plain_binary, *_plain("MUL", ("float32", "int32", "int64")), *_activated("MUL")),
     *make("Add", plain_binary, {"name": "ADD", "dtype": "int32", "activation": "relu6"}),
-    *make("Clip", unary, *(v for n in ("RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1") for v in _functions(n))),
+    *make(
+        "Clip", unary, *(v for n in ("RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1") for v in _functions(n))
+    ),
     *make("Logistic", unary, *_functions("LOGISTIC")[:-1]),
     # Of inputs below -9, LiteRT's reference has an approximation.
     *make("Logistic", unary, _functions("LOGISTIC")[-1], litert=False),

@@ -62,5 +62,7 @@ CASES: list[Case] = [
     *make("AveragePool2d", pool, *_pools("AVERAGE_POOL_2D")),
     *make("AveragePool2d", pool, {"name": "AVERAGE_POOL_2D", "out": Q(0.03, -9)}, litert=False),
     *make("MaxPool2d", pool, *({**v, "x": "float32"} for v in _pools("MAX_POOL_2D") if v.get("x") != U8)),
-    *make("AveragePool2d", pool, *({**v, "x": "float32"} for v in _pools("AVERAGE_POOL_2D") if v.get("x") != U8)),
+    *make(
+        "AveragePool2d", pool, *({**v, "x": "float32"} for v in _pools("AVERAGE_POOL_2D") if v.get("x") != U8)
+    ),
 ]
