@@ -26,6 +26,19 @@ def comparison(name: str, a: Q = I8, b: Q = I8, shape: Shape = (1, 4, 5, 16)) ->
     return net.finish(inputs, [y])
 
 
+def equality(name: str, dtype: str, a_shape: Shape = (3, 17), b_shape: Shape | None = None) -> bytes:
+    """Of a with min(a, b), so that both answers are likely."""
+    net = Net()
+    b_shape = b_shape or a_shape
+    inputs = [net.tensor("a", a_shape, dtype), net.tensor("b", b_shape, dtype)]
+    shape = np.broadcast_shapes(a_shape, b_shape)
+    least = net.tensor("least", shape, dtype)
+    net.operator("MINIMUM", inputs, [least])
+    y = net.tensor("y", shape, "bool")
+    net.operator(name, [inputs[0], least], [y])
+    return net.finish(inputs, [y])
+
+
 def select(
     name: str,
     kind: Q | str = "float32",
@@ -46,17 +59,18 @@ def select(
 
 
 def _comparisons(name: str) -> list[dict[str, Any]]:
-    plain = [
-        {"name": name, "dtype": d, "out": "bool", **v} for d in ("float32", "int32", "int64") for v in _SHAPES
+    dtypes = ("float32", "int32", "int64")
+    return [{"name": name, "dtype": d, "out": "bool", **v} for d in dtypes for v in _SHAPES]
+
+
+def _equalities(name: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "dtype": d, **v} for d in ("float32", "int32", "int64") for v in ({}, *_SHAPES[1:3])
     ]
-    if name in ("EQUAL", "NOT_EQUAL"):
-        plain += [{"name": name, "dtype": "bool", "out": "bool", **v} for v in _SHAPES[:3]]
-    return plain
 
 
+_EQUAL = {"Equal": "EQUAL", "NotEqual": "NOT_EQUAL"}
 _NAMES = {
-    "Equal": "EQUAL",
-    "NotEqual": "NOT_EQUAL",
     "Less": "LESS",
     "LessEqual": "LESS_EQUAL",
     "Greater": "GREATER",
@@ -65,14 +79,28 @@ _NAMES = {
 _QUANTA: list[dict[str, Any]] = [{}, {"a": U8, "b": U8}, {"b": Q(0.1, -20)}]
 
 CASES: list[Case] = [
+    *(c for operator, name in _EQUAL.items() for c in make(operator, equality, *_equalities(name))),
+    *(
+        c
+        for operator, name in _EQUAL.items()
+        for c in make(operator, plain_binary, {"name": name, "dtype": "bool", "out": "bool"})
+    ),
     *(c for operator, name in _NAMES.items() for c in make(operator, plain_binary, *_comparisons(name))),
     *(
         c
-        for operator, name in _NAMES.items()
+        for operator, name in (_EQUAL | _NAMES).items()
         for c in make(operator, comparison, *({"name": name, **v} for v in _QUANTA))
     ),
-    *make("LogicalAnd", plain_binary, *({"name": "LOGICAL_AND", "dtype": "bool", **v} for v in _SHAPES[:3])),
-    *make("LogicalOr", plain_binary, *({"name": "LOGICAL_OR", "dtype": "bool", **v} for v in _SHAPES[:3])),
+    *make(
+        "LogicalAnd",
+        plain_binary,
+        *({"name": "LOGICAL_AND", "dtype": "bool", **v} for v in (_SHAPES[0], _SHAPES[2])),
+    ),
+    *make(
+        "LogicalOr",
+        plain_binary,
+        *({"name": "LOGICAL_OR", "dtype": "bool", **v} for v in (_SHAPES[0], _SHAPES[2])),
+    ),
     *make("LogicalNot", unary, {"name": "LOGICAL_NOT", "x": "bool", "shape": (3, 41)}),
     *make(
         "Select",

@@ -157,7 +157,7 @@ def _plain(
 
 
 def _activated(name: str) -> list[dict[str, Any]]:
-    return [{"name": name, "activation": a} for a in ("none", *ACTIVATIONS)]
+    return [{"name": name, "dtype": "float32", "activation": a} for a in ("none", *ACTIVATIONS)]
 
 
 _FLOAT_UNARY: list[dict[str, Any]] = [{"x": "float32", "shape": (2, n)} for n in (*_LENGTHS, 1001)]
