@@ -3,8 +3,12 @@
 #include "kernels/binary/binary.h"
 #include "kernels/binary_f32/binary_f32.h"
 #include "kernels/copy_nd/copy_nd.h"
+#include "kernels/dwconv_f32/dwconv_f32.h"
 #include "kernels/dwconv_s8/dwconv_s8.h"
+#include "kernels/fft/fft.h"
+#include "kernels/gemm_f32/gemm_f32.h"
 #include "kernels/gemm_s8/gemm_s8.h"
+#include "kernels/hybrid/hybrid.h"
 #include "kernels/pool/pool.h"
 #include "kernels/pool_f32/pool_f32.h"
 #include "kernels/quantize/quantize.h"
@@ -27,8 +31,12 @@ std::vector<RegisteredKernel> registered_kernels() {
   add("binary", binary_kernels());
   add("binary_f32", binary_f32_kernels());
   add("copy_nd", copy_nd_kernels());
+  add("dwconv_f32", dwconv_f32_kernels());
   add("dwconv_s8", dwconv_s8_kernels());
+  add("fft", fft_kernels());
+  add("gemm_f32", gemm_f32_kernels());
   add("gemm_s8", gemm_s8_kernels());
+  add("hybrid", hybrid_kernels());
   add("pool", pool_kernels());
   add("pool_f32", pool_f32_kernels());
   add("quantize", quantize_kernels());

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from cases import (
     arithmetic,
+    bits,
     comparison,
     conv,
     detection,
     elementwise,
     functions,
+    gather,
     normalize,
     pool,
     quantize,
     reduction,
     resize,
+    search,
     shape,
+    signal,
 )
 from cases.base import (
     ACTIVATIONS,
@@ -65,16 +69,20 @@ __all__ = [
 
 _FAMILIES = (
     arithmetic,
+    bits,
     comparison,
     conv,
     detection,
     elementwise,
     functions,
+    gather,
     normalize,
     pool,
     quantize,
     reduction,
     resize,
+    search,
     shape,
+    signal,
 )
 CASES: list[Case] = [case for family in _FAMILIES for case in family.CASES]

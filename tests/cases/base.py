@@ -70,8 +70,9 @@ def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def all_values(graph: Graph, feeds: Mapping[str, Array]) -> dict[Any, Array]:
-    """Every value of a graph by the numpy eval of its nodes."""
+    """Every value of a graph in its first run, by the numpy eval of its nodes."""
     values: dict[Any, Array] = {v: feeds[v.name] for v in graph.inputs}
+    values |= {state.read: state.initial for state in graph.states}
     values |= {v: v.data for v in graph.constants() if v.data is not None}
     for node in graph.nodes:
         arrays = [None if v is None else values[v] for v in node.inputs]
@@ -105,6 +106,14 @@ class Net(ModelBuilder):
         if isinstance(q, str):
             return self.tensor(name, shape, q)
         return self.tensor(name, shape, q.dtype, scale=q.scale, zero_point=q.zero)
+
+    def of(self, name: str, shape: Sequence[int], kind: Q | str) -> int:
+        """A tensor that is quantised, or of a plain dtype."""
+        return self.q(name, shape, kind) if isinstance(kind, Q) else self.tensor(name, shape, kind)
+
+    def constant(self, name: str, values: Any, dtype: str) -> int:
+        array = np.asarray(values, dtype)
+        return self.tensor(name, array.shape, dtype, data=array)
 
     def ints(self, name: str, values: Any) -> int:
         array = np.asarray(values, np.int32)

@@ -68,6 +68,7 @@ class Binary(Op, abstract=True):
     float32: `real` in float64, clamped, rounded once. int32, int64: `integer`, wrapping around, clamped.
     """
 
+    elementwise = True
     out: Element
     clamp: Clamp = NO_CLAMP
 
@@ -178,6 +179,7 @@ class Unary(Op, abstract=True):
     Those that define `integer` also take int32 and int64.
     """
 
+    elementwise = True
     out: Element
 
     def function(self, x: Reals) -> Reals:
@@ -267,6 +269,7 @@ class LeakyRelu(Unary):
 class Table(Op):
     """Any function of one byte, as its 256 results; what a chain of unary operators is fused into."""
 
+    elementwise = True
     out: Element
     entries: bytes = b""
 

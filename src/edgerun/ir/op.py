@@ -23,9 +23,12 @@ class Op:
 
     Subclasses are registered in OPERATORS by their name, which is the same on every floor of the house.
     data_dependent: the shapes of the outputs depend on the data; such an operator runs through eval alone.
+    elementwise: each result depends on the inputs at its own place alone, with numpy's broadcasting, so
+    that the order of the dimensions does not matter.
     """
 
     data_dependent: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = False
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -10,30 +10,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgerun.frontends.tflite_ops import (
+    bits,
     comparison,
     conv,
     detection,
     elementwise,
+    gather,
     normalize,
     pool,
     quantize,
     reduction,
     resize,
+    search,
     shape,
+    signal,
 )
 from edgerun.frontends.tflite_ops.task import Importer
 
 _FAMILIES = (
+    bits,
     comparison,
     conv,
     detection,
     elementwise,
+    gather,
     normalize,
     pool,
     quantize,
     reduction,
     resize,
+    search,
     shape,
+    signal,
 )
 IMPORTERS: Mapping[str, Importer] = {
     name: importer for family in _FAMILIES for name, importer in family.IMPORTERS.items()

@@ -12,12 +12,15 @@ from edgerun.plan.lower import (  # noqa: F401 - they register themselves
     conv,
     detection,
     elementwise,
+    gather,
     normalize,
     pool,
     quantize,
     reduction,
     resize,
+    search,
     shape,
+    signal,
 )
 from edgerun.plan.lower.lowering import LOWERINGS, Lowering
 from edgerun.plan.plan import Plan
