@@ -7,13 +7,18 @@ family has its builders and its CASES; add yours where its builder is, with one 
 from __future__ import annotations
 
 from cases import (
+    arithmetic,
     bits,
+    comparison,
     conv,
     detection,
     elementwise,
+    functions,
     gather,
+    normalize,
     pool,
     quantize,
+    reduction,
     resize,
     search,
     shape,
@@ -63,13 +68,18 @@ __all__ = [
 ]
 
 _FAMILIES = (
+    arithmetic,
     bits,
+    comparison,
     conv,
     detection,
     elementwise,
+    functions,
     gather,
+    normalize,
     pool,
     quantize,
+    reduction,
     resize,
     search,
     shape,
