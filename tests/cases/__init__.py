@@ -6,7 +6,21 @@ family has its builders and its CASES; add yours where its builder is, with one 
 
 from __future__ import annotations
 
-from cases import conv, detection, elementwise, matmul, pool, quantize, resize, shape, transpose_conv
+from cases import (
+    bits,
+    conv,
+    detection,
+    elementwise,
+    gather,
+    matmul,
+    pool,
+    quantize,
+    resize,
+    search,
+    shape,
+    signal,
+    transpose_conv,
+)
 from cases.base import (
     ACTIVATIONS,
     I8,
@@ -50,5 +64,19 @@ __all__ = [
     "window",
 ]
 
-_FAMILIES = (conv, detection, elementwise, matmul, pool, quantize, resize, shape, transpose_conv)
+_FAMILIES = (
+    bits,
+    conv,
+    detection,
+    elementwise,
+    gather,
+    matmul,
+    pool,
+    quantize,
+    resize,
+    search,
+    shape,
+    signal,
+    transpose_conv,
+)
 CASES: list[Case] = [case for family in _FAMILIES for case in family.CASES]

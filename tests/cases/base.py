@@ -54,6 +54,8 @@ def random_feeds(graph: Graph, seed: int) -> dict[str, Array]:
         shape, dtype = value.type.shape, value.type.dtype
         if dtype.kind == "f":
             feeds[value.name] = rng.normal(0, 3, shape).astype(dtype)
+        elif dtype.kind == "b":
+            feeds[value.name] = rng.integers(0, 2, shape).astype(dtype)
         elif dtype.itemsize == 1:
             feeds[value.name] = rng.integers(0, 256, shape, np.uint8).view(dtype)
         else:
@@ -68,8 +70,9 @@ def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def all_values(graph: Graph, feeds: Mapping[str, Array]) -> dict[Any, Array]:
-    """Every value of a graph by the numpy eval of its nodes."""
+    """Every value of a graph in its first run, by the numpy eval of its nodes."""
     values: dict[Any, Array] = {v: feeds[v.name] for v in graph.inputs}
+    values |= {state.read: state.initial for state in graph.states}
     values |= {v: v.data for v in graph.constants() if v.data is not None}
     for node in graph.nodes:
         arrays = [None if v is None else values[v] for v in node.inputs]
@@ -100,6 +103,14 @@ class Net(ModelBuilder):
 
     def q(self, name: str, shape: Sequence[int], q: Q = I8) -> int:
         return self.tensor(name, shape, q.dtype, scale=q.scale, zero_point=q.zero)
+
+    def of(self, name: str, shape: Sequence[int], kind: Q | str) -> int:
+        """A tensor that is quantised, or of a plain dtype."""
+        return self.q(name, shape, kind) if isinstance(kind, Q) else self.tensor(name, shape, kind)
+
+    def constant(self, name: str, values: Any, dtype: str) -> int:
+        array = np.asarray(values, dtype)
+        return self.tensor(name, array.shape, dtype, data=array)
 
     def ints(self, name: str, values: Any) -> int:
         array = np.asarray(values, np.int32)

@@ -23,9 +23,12 @@ class Op:
 
     Subclasses are registered in OPERATORS by their name, which is the same on every floor of the house.
     data_dependent: the shapes of the outputs depend on the data; such an operator runs through eval alone.
+    elementwise: each result depends on the inputs at its own place alone, with numpy's broadcasting, so
+    that the order of the dimensions does not matter.
     """
 
     data_dependent: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = False
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -73,8 +76,11 @@ def wrong_elements(
     magnitudes: tuple[Array, ...] | None = None
     wrong = []
     for i, (want, got) in enumerate(zip(expected, results, strict=True)):
-        if want.dtype.kind != "f" or np.array_equal(want, got, equal_nan=True):
+        if want.dtype.kind != "f":
             wrong.append(np.not_equal(got, want))
+            continue
+        if np.array_equal(want, got, equal_nan=True):
+            wrong.append(np.zeros(want.shape, np.bool_))
             continue
         magnitudes = magnitudes or op.magnitude(types, *arrays)
         apart = np.abs(got.astype(np.float64) - want.astype(np.float64))
@@ -163,6 +169,18 @@ def centered(array: Array, kind: TensorType) -> npt.NDArray[np.int64]:
     else:
         zero = zero.reshape([-1 if i == q.axis else 1 for i in range(array.ndim)])
     return array.astype(np.int64) - zero  # type: ignore[no-any-return, operator]
+
+
+def flushed(x: Array) -> npt.NDArray[np.float64]:
+    """Floats as the engine reads them, in float64: what is below float32's normal range is a zero."""
+    wide = x.astype(np.float64)
+    return np.where(np.abs(wide) < 2.0**-126, np.copysign(0.0, wide), wide)
+
+
+def rounded(y: npt.NDArray[np.float64], clamp: Clamp = NO_CLAMP) -> Array:
+    """A float64 result as float32, clamped; a NaN stays."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return np.minimum(np.maximum(y, clamp[0]), clamp[1]).astype(np.float32)
 
 
 def wrap32(acc: Array) -> npt.NDArray[np.int32]:

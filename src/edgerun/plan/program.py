@@ -276,7 +276,8 @@ def _choose_kernels(plan: Plan, storage: Storage, threads: int) -> list[BoundSte
 
 def _wanted_storage(step: Step, wanted: str, storage: Storage) -> str:
     """What the inputs must be stored as. Verbs that move bytes give their output its input's storage."""
-    moves = step.verb in ("copy", "resize") or step.attributes.get("kind") == "max"
+    moves = step.verb in ("copy", "gather", "reduce_int", "resize", "select", "top_k")
+    moves = moves or (step.verb == "pool" and step.attributes["kind"] == "max")
     return str(storage.dtype(step.outputs[0])) if moves else wanted
 
 
@@ -356,7 +357,7 @@ def _pack(
 def _corrected_bias(bias: Array, zero: int, weight_zero: int, values: Array, axis: tuple[int, ...]) -> Array:
     """bias - zx * sum(w) + k * zx * zw, modulo 2^32: what makes sum(x * w) the sum over x - zx, w - zw."""
     depth = int(np.prod([values.shape[a] for a in axis]))
-    sums: npt.NDArray[np.int64] = values.astype(np.int64).sum(axis=axis)
+    sums: npt.NDArray[np.int64] = values.sum(axis=axis, dtype=np.int64)
     total = bias.astype(np.int64) - zero * sums + depth * zero * weight_zero
     return total.astype(np.uint64).astype(np.uint32).view(np.int32)
 

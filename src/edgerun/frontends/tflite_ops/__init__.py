@@ -10,19 +10,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgerun.frontends.tflite_ops import (
+    bits,
+    comparison,
     conv,
     detection,
     elementwise,
+    gather,
     matmul,
+    normalize,
     pool,
     quantize,
+    reduction,
     resize,
+    search,
     shape,
+    signal,
     transpose_conv,
 )
 from edgerun.frontends.tflite_ops.task import Importer
 
-_FAMILIES = (conv, detection, elementwise, matmul, pool, quantize, resize, shape, transpose_conv)
+_FAMILIES = (
+    bits,
+    comparison,
+    conv,
+    detection,
+    elementwise,
+    gather,
+    matmul,
+    normalize,
+    pool,
+    quantize,
+    reduction,
+    resize,
+    search,
+    shape,
+    signal,
+    transpose_conv,
+)
 IMPORTERS: Mapping[str, Importer] = {
     name: importer for family in _FAMILIES for name, importer in family.IMPORTERS.items()
 }

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from edgerun.ir.graph import Graph
 from edgerun.plan.lower import (  # noqa: F401 - they register themselves
+    comparison,
     conv,
     detection,
     elementwise,
+    gather,
     matmul,
+    normalize,
     pool,
     quantize,
+    reduction,
     resize,
+    search,
     shape,
+    signal,
     transpose_conv,
 )
 from edgerun.plan.lower.lowering import LOWERINGS, Lowering

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -125,6 +126,8 @@ class Lowering:
     ) -> None:
         """Copies a box: loop dimension i walks dimension source_dims[i] of the source in steps of
         source_steps[i], and dimension i of the target; the target's rest is `fill`, when given."""
+        if 0 in self.shape(target) or (0 in shape and fill is None):
+            return  # nothing to write
         rank = len(shape)
         dims = source_dims or tuple(range(rank))
         steps = source_steps or (1,) * rank
@@ -160,6 +163,11 @@ def lowers(*ops: type[Op]) -> Callable[[_F], _F]:
         return function
 
     return register
+
+
+def snake_case(name: str) -> str:
+    """What the engine calls the function of an operator: "SquaredDifference" is "squared_difference"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def lowering_of(op: type[Op]) -> Lower | None:
