@@ -15,6 +15,7 @@ from cases import (
     elementwise,
     functions,
     gather,
+    matmul,
     normalize,
     pool,
     quantize,
@@ -23,6 +24,7 @@ from cases import (
     search,
     shape,
     signal,
+    transpose_conv,
 )
 from cases.base import (
     ACTIVATIONS,
@@ -76,6 +78,7 @@ _FAMILIES = (
     elementwise,
     functions,
     gather,
+    matmul,
     normalize,
     pool,
     quantize,
@@ -84,5 +87,6 @@ _FAMILIES = (
     search,
     shape,
     signal,
+    transpose_conv,
 )
 CASES: list[Case] = [case for family in _FAMILIES for case in family.CASES]

@@ -49,8 +49,7 @@ class SumOfProducts(Op, abstract=True):
 
     @property
     def scales_in_turn(self) -> bool:
-        """Whether a hybrid sum is multiplied by the scale of the weights, then by that of x; else by their
-        product."""
+        """Whether hybrid sums are multiplied by one scale and then the other, not by their product."""
         return False
 
     def _check_numbers(self, x: TensorType, w: TensorType, bias: TensorType | None, channels: int) -> None:

@@ -16,6 +16,7 @@ from edgerun.frontends.tflite_ops import (
     detection,
     elementwise,
     gather,
+    matmul,
     normalize,
     pool,
     quantize,
@@ -24,6 +25,7 @@ from edgerun.frontends.tflite_ops import (
     search,
     shape,
     signal,
+    transpose_conv,
 )
 from edgerun.frontends.tflite_ops.task import Importer
 
@@ -34,6 +36,7 @@ _FAMILIES = (
     detection,
     elementwise,
     gather,
+    matmul,
     normalize,
     pool,
     quantize,
@@ -42,6 +45,7 @@ _FAMILIES = (
     search,
     shape,
     signal,
+    transpose_conv,
 )
 IMPORTERS: Mapping[str, Importer] = {
     name: importer for family in _FAMILIES for name, importer in family.IMPORTERS.items()

@@ -13,6 +13,7 @@ from edgerun.plan.lower import (  # noqa: F401 - they register themselves
     detection,
     elementwise,
     gather,
+    matmul,
     normalize,
     pool,
     quantize,
@@ -21,6 +22,7 @@ from edgerun.plan.lower import (  # noqa: F401 - they register themselves
     search,
     shape,
     signal,
+    transpose_conv,
 )
 from edgerun.plan.lower.lowering import LOWERINGS, Lowering
 from edgerun.plan.plan import Plan
