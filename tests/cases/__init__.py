@@ -6,7 +6,20 @@ family has its builders and its CASES; add yours where its builder is, with one 
 
 from __future__ import annotations
 
-from cases import bits, conv, detection, elementwise, gather, pool, quantize, resize, search, shape, signal
+from cases import (
+    bits,
+    conv,
+    detection,
+    elementwise,
+    gather,
+    pool,
+    quantize,
+    resize,
+    search,
+    shape,
+    signal,
+    signal_stream,
+)
 from cases.base import (
     ACTIVATIONS,
     I8,
@@ -50,5 +63,18 @@ __all__ = [
     "window",
 ]
 
-_FAMILIES = (bits, conv, detection, elementwise, gather, pool, quantize, resize, search, shape, signal)
+_FAMILIES = (
+    bits,
+    conv,
+    detection,
+    elementwise,
+    gather,
+    pool,
+    quantize,
+    resize,
+    search,
+    shape,
+    signal,
+    signal_stream,
+)
 CASES: list[Case] = [case for family in _FAMILIES for case in family.CASES]

@@ -21,10 +21,24 @@ from edgerun.frontends.tflite_ops import (
     search,
     shape,
     signal,
+    signal_stream,
 )
 from edgerun.frontends.tflite_ops.task import Importer
 
-_FAMILIES = (bits, conv, detection, elementwise, gather, pool, quantize, resize, search, shape, signal)
+_FAMILIES = (
+    bits,
+    conv,
+    detection,
+    elementwise,
+    gather,
+    pool,
+    quantize,
+    resize,
+    search,
+    shape,
+    signal,
+    signal_stream,
+)
 IMPORTERS: Mapping[str, Importer] = {
     name: importer for family in _FAMILIES for name, importer in family.IMPORTERS.items()
 }
