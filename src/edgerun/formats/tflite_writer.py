@@ -228,7 +228,7 @@ def write_model(fields: Mapping[str, Any]) -> bytes:
     table name and mapping. Raises InputError for an unknown field or a value that does not fit the
     field; the model is not checked otherwise.
     """
-    builder = FlatBufferBuilder()
+    builder = FlatBufferBuilder(schema.SCHEMA)
     return builder.finish(builder.table(TABLES["Model"], fields))
 
 

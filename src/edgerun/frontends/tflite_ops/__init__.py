@@ -11,12 +11,15 @@ from collections.abc import Mapping
 
 from edgerun.frontends.tflite_ops import (
     bits,
+    comparison,
     conv,
     detection,
     elementwise,
     gather,
+    normalize,
     pool,
     quantize,
+    reduction,
     resize,
     search,
     shape,
@@ -27,12 +30,15 @@ from edgerun.frontends.tflite_ops.task import Importer
 
 _FAMILIES = (
     bits,
+    comparison,
     conv,
     detection,
     elementwise,
     gather,
+    normalize,
     pool,
     quantize,
+    reduction,
     resize,
     search,
     shape,

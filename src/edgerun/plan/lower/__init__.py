@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from edgerun.ir.graph import Graph
 from edgerun.plan.lower import (  # noqa: F401 - they register themselves
+    comparison,
     conv,
     detection,
     elementwise,
     gather,
+    normalize,
     pool,
     quantize,
+    reduction,
     resize,
     search,
     shape,

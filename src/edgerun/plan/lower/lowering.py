@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -162,6 +163,11 @@ def lowers(*ops: type[Op]) -> Callable[[_F], _F]:
         return function
 
     return register
+
+
+def snake_case(name: str) -> str:
+    """What the engine calls the function of an operator: "SquaredDifference" is "squared_difference"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def lowering_of(op: type[Op]) -> Lower | None:
