@@ -10,6 +10,9 @@ import numpy.typing as npt
 import pytest
 
 from edgerun.session import Session
+from shared_material import needs_shared, shared
+
+pytestmark = needs_shared
 
 FRAME, STRIDE, FRAMES = 480, 320, 49  # 30 ms each 20 ms, of a second at 16 kHz
 COMMANDS = ("silence", "unknown", "yes", "no")
@@ -26,19 +29,23 @@ def frames(path: Path) -> npt.NDArray[np.int16]:
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_features_equal_tflite_micro_and_the_command_is_heard(name: str, shared: Path) -> None:
+def test_features_equal_tflite_micro_and_the_command_is_heard(name: str) -> None:
     runtime = pytest.importorskip("tflite_micro").runtime
-    micro = runtime.Interpreter.from_file(str(shared / FRONT_END), arena_size=1 << 20)
-    front_end = Session(shared / FRONT_END, 1)
-    assert not any(step.kernel == "numpy" for step in front_end.profile(frames(shared / f"media/audio/{name}.wav")[0], 1))
-    front_end.reset()
+    micro = runtime.Interpreter.from_file(str(shared(FRONT_END)), arena_size=1 << 20)
+    front_end = Session(shared(FRONT_END), 1)
     (output,) = front_end.outputs
     features = []
-    for frame in frames(shared / f"media/audio/{name}.wav"):
+    for frame in frames(shared(f"media/audio/{name}.wav")):
         micro.set_input(frame, 0)
         micro.invoke()
         features.append(front_end.run(frame)[output.name])
         np.testing.assert_array_equal(features[-1], np.array(micro.get_output(0)).reshape(-1))
-    speech = Session(shared / SPEECH, 1)
+    speech = Session(shared(SPEECH), 1)
     scores = speech.run(np.stack(features).reshape(speech.inputs[0].shape))
     assert COMMANDS[int(np.argmax(*scores.values()))] == RECORDINGS[name]
+
+
+def test_the_front_end_runs_in_the_engine_alone() -> None:
+    front_end = Session(shared(FRONT_END), 1)
+    frame = frames(shared("media/audio/yes_1000ms.wav"))[0]
+    assert all(step.kernel != "numpy" for step in front_end.profile(frame, 1))
