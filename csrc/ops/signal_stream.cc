@@ -3,7 +3,8 @@
 // signal_overlap_add   inputs int16 or float32 [..., frames, size], [..., size]: sums so far
 //                      outputs the same type [..., frames * frame_step], [..., size]: sums
 //                      integers frame_step
-// signal_stacker       inputs int16 [channels], int16 [size, channels]: frames so far, int32 []: count
+// signal_stacker       inputs int16 [channels], int16 [size, channels]: frames so far,
+//                             int32 []: count
 //                      outputs int16 [size * channels], bool []: valid, frames, count
 //                      integers left_context, step
 #include <cstring>
