@@ -24,6 +24,7 @@ from cases import (
     search,
     shape,
     signal,
+    signal_stream,
     transpose_conv,
 )
 from cases.base import (
@@ -87,6 +88,7 @@ _FAMILIES = (
     search,
     shape,
     signal,
+    signal_stream,
     transpose_conv,
 )
 CASES: list[Case] = [case for family in _FAMILIES for case in family.CASES]

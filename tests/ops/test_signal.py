@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cases import evaluate
 from cases import signal as models
+from cases import signal_stream as models_stream
 from edgerun.errors import EdgerunError, FormatError, UnsupportedOperatorError
 from edgerun.frontends import load_graph
 from edgerun.ir import fft
@@ -211,6 +212,72 @@ def test_log_of_every_piece_of_its_table() -> None:
     np.testing.assert_allclose(logs, np.log(x.astype(float)) * 2048, rtol=0, atol=6)
 
 
+# -- what remembers samples --
+
+
+def check_stream(model: bytes, seed: int, runs: int = 6, valid: str = "") -> int:
+    """As `check`, over several runs and after a reset; where the output named `valid` is false, the others
+    do not count. The number of runs that counted."""
+    micro, graph = Micro(model), load_graph(model)
+    remembered = {state.read: state.initial for state in graph.states}
+    session = Session(model, 1)
+    first, counted = None, 0
+    for run in range(runs):
+        feeds = any_bits(model, seed + run, quiet=run % 2 == 0)
+        expected = micro.run(feeds)
+        got = session.run(feeds)
+        first = first or (feeds, got)
+        (node,) = graph.nodes
+        values = {**remembered, **{v: feeds[v.name] for v in graph.inputs}}
+        results = node.op.eval(node.types(), *(values[v] for v in node.inputs if v is not None))
+        evaluated = dict(zip(node.outputs, results, strict=True))
+        remembered = {state.read: evaluated[state.written] for state in graph.states}
+        assert_equal({v.name: evaluated[v] for v in graph.outputs}, got)
+        if valid and not expected[valid]:
+            assert not got[valid]
+            continue
+        assert_equal(got, expected)
+        counted += 1
+    session.reset()
+    assert first is not None
+    assert_equal(session.run(first[0]), first[1])
+    return counted
+
+
+@some
+@given(st.integers(1, 30), st.integers(1, 100), outer, seeds)
+def test_delay(n: int, delay_length: int, outer: tuple[int, ...], seed: int) -> None:
+    check_stream(models_stream.delay(n, delay_length, outer), seed)
+
+
+@some
+@given(st.integers(2, 40), st.data(), st.integers(1, 5), outer, st.booleans(), seeds)
+def test_framer(
+    size: int, data: st.DataObject, steps: int, outer: tuple[int, ...], prefill: bool, seed: int
+) -> None:
+    step = data.draw(st.integers(1, size - 1))
+    model = models_stream.framer(size, step, steps, outer, prefill)
+    waiting = 0 if prefill else -(-size // step) - 1  # steps before the first frame
+    assert check_stream(model, seed, valid="valid") == max(0, 6 - -(-waiting // steps))
+
+
+@some
+@given(st.integers(1, 40), st.data(), st.integers(1, 5), outer, st.sampled_from(["int16", "float32"]), seeds)
+def test_overlap_add(
+    size: int, data: st.DataObject, frames: int, outer: tuple[int, ...], dtype: str, seed: int
+) -> None:
+    step = data.draw(st.integers(1, size))
+    check_stream(models_stream.overlap_add(size, step, frames, outer, dtype), seed)
+
+
+@some
+@given(st.integers(1, 20), st.integers(0, 4), st.integers(0, 4), st.data(), seeds)
+def test_stacker(channels: int, left: int, right: int, data: st.DataObject, seed: int) -> None:
+    step = data.draw(st.integers(1, left + 1 + right))
+    model = models_stream.stacker(channels, left, right, step)
+    assert check_stream(model, seed, runs=12, valid="valid") == len(range(right, 12, step))
+
+
 # -- what is refused --
 
 
@@ -227,6 +294,13 @@ def test_log_of_every_piece_of_its_table() -> None:
         (models.spectral_subtraction(5, smoothing_bits=32), FormatError, "shifts by a number of bits"),
         (models.pcan(snr_shift=-1), FormatError, "shifts by a number of bits"),
         (models.log(input_correction_bits=1 << 40), FormatError, "must be an integer of 32 bits"),
+        (models_stream.delay(delay_length=0), UnsupportedOperatorError, "delays nothing"),
+        (models_stream.delay(delay_length=-3), UnsupportedOperatorError, "delays nothing"),
+        (models_stream.framer(size=10, step=10), UnsupportedOperatorError, "do not overlap"),
+        (models_stream.overlap_add(step=0), FormatError, "does not fit"),
+        (models_stream.overlap_add(size=4, step=5), FormatError, "does not fit"),
+        (models_stream.stacker(step=7), UnsupportedOperatorError, "steps over frames"),
+        (models_stream.stacker(right=-1), FormatError, "does not fit"),
     ],
 )
 def test_refusals(model: bytes, error: type[EdgerunError], message: str) -> None:

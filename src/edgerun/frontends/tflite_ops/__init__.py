@@ -25,6 +25,7 @@ from edgerun.frontends.tflite_ops import (
     search,
     shape,
     signal,
+    signal_stream,
     transpose_conv,
 )
 from edgerun.frontends.tflite_ops.task import Importer
@@ -45,6 +46,7 @@ _FAMILIES = (
     search,
     shape,
     signal,
+    signal_stream,
     transpose_conv,
 )
 IMPORTERS: Mapping[str, Importer] = {

@@ -22,6 +22,7 @@ from edgerun.plan.lower import (  # noqa: F401 - they register themselves
     search,
     shape,
     signal,
+    signal_stream,
     transpose_conv,
 )
 from edgerun.plan.lower.lowering import LOWERINGS, Lowering
