@@ -9,10 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from edgerun.frontends.tflite_ops import conv, detection, elementwise, pool, quantize, resize, shape
+from edgerun.frontends.tflite_ops import (
+    conv,
+    detection,
+    elementwise,
+    pool,
+    quantize,
+    recurrent,
+    resize,
+    shape,
+)
 from edgerun.frontends.tflite_ops.task import Importer
 
-_FAMILIES = (conv, detection, elementwise, pool, quantize, resize, shape)
+_FAMILIES = (conv, detection, elementwise, pool, quantize, recurrent, resize, shape)
 IMPORTERS: Mapping[str, Importer] = {
     name: importer for family in _FAMILIES for name, importer in family.IMPORTERS.items()
 }
