@@ -51,13 +51,18 @@ class StepProfile:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a model is, in figures."""
+    """What a model is, in figures.
+
+    weight_bytes: of the constants that are computed with, packed_bytes: of what they were packed into for
+    this machine's kernels; arena_bytes: of the activations; host_steps: operators that run in numpy.
+    """
 
     name: str
     operators: int
     steps: int
     macs: int
     weight_bytes: int
+    packed_bytes: int
     arena_bytes: int
     host_steps: int
     metadata: tuple[str, ...]
@@ -325,6 +330,7 @@ class Session:
             len(steps),
             sum(step.macs for step in steps),
             self._weight_bytes(),
+            sum(bound.weight_bytes for program in programs for bound in program.steps),
             max((program.arena.nbytes for program in programs), default=0),
             sum(step.verb == "host" for step in steps),
             tuple(self.metadata),

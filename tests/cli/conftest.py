@@ -37,7 +37,7 @@ class FakeSession:
         return {"scores": np.array([[255 - day, day]], np.uint8)}
 
     def summary(self) -> Summary:
-        return Summary("net.tflite", 2, 2, 1_000_000, 10, 20, 0, (), self.fingerprint())
+        return Summary("net.tflite", 2, 2, 1_000_000, 10, 15, 20, 0, (), self.fingerprint())
 
     def describe(self, stage: str) -> str:
         return f"the {stage} of the model"
@@ -55,8 +55,8 @@ class FakeSession:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., click.testing.Result]]:
     """Calls the command line with these words."""
+    monkeypatch.setattr("edgerun.vision.model.Session", FakeSession)  # first: importing it takes the real one
     monkeypatch.setattr("edgerun.session.Session", FakeSession)
-    monkeypatch.setattr("edgerun.vision.model.Session", FakeSession)
 
     def call(*words: object) -> click.testing.Result:
         return click.testing.CliRunner().invoke(cli, [str(word) for word in words])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import agreement
 import numpy as np
 import pytest
-from agreement import LitertReference, MicroReference, compare_labels, imagenet_files, picture
+from agreement import compare_labels, imagenet_files, picture, reference
 from numpy.typing import NDArray
 
 import edgerun
@@ -45,7 +45,7 @@ def test_the_pets_detector_finds_the_boxes_of_the_reference() -> None:
     session = edgerun.Session(path)
     feeds = {session.inputs[0].name: picture(shared("media/images/pets.jpg"), session.inputs[0])}
     boxes, classes, scores, _ = (a[0] for a in session.run(feeds).values())
-    true_boxes, true_classes, true_scores, _ = (a[0] for a in LitertReference(path).run(feeds))
+    true_boxes, true_classes, true_scores, _ = (a[0] for a in reference(path).run(feeds))
     found, true = np.flatnonzero(scores > 0.3), np.flatnonzero(true_scores > 0.3)
     assert len(found) == len(true) > 0
     for mine, theirs in zip(found, true, strict=True):
@@ -60,7 +60,7 @@ def test_fomo_finds_the_faces_of_the_reference(image: str, has_face: bool) -> No
     session = edgerun.Session(path)
     feeds = {session.inputs[0].name: picture(shared(f"media/images/{image}"), session.inputs[0])}
     (mine,) = session.run(feeds).values()
-    (theirs,) = LitertReference(path).run(feeds)
+    (theirs,) = reference(path).run(feeds)
     cells, true_cells = mine[0, ..., 1] > 0, theirs[0, ..., 1] > 0  # probability above one half
     assert true_cells.any() == has_face
     unsure = np.abs(theirs[0, ..., 1].astype(int)) <= 10
@@ -74,7 +74,7 @@ def test_person_detection_gives_the_label_of_tflite_micro(image: str) -> None:
     session = edgerun.Session(path)
     name = session.inputs[0].name
     pixels = picture(shared(f"media/images/{image}"), session.inputs[0])
-    truth = MicroReference(path)
+    truth = reference(path)
     (mine,) = session.run({name: pixels}).values()
     (theirs,) = truth.run({name: pixels})
     assert mine.argmax() == theirs.argmax()
@@ -91,5 +91,5 @@ def test_visual_wake_words_gives_the_label_of_the_reference(image: str) -> None:
     session = edgerun.Session(path)
     feeds = {session.inputs[0].name: picture(shared(f"media/images/{image}"), session.inputs[0])}
     (mine,) = session.run(feeds).values()
-    (theirs,) = LitertReference(path).run(feeds)
+    (theirs,) = reference(path).run(feeds)
     assert mine.argmax() == theirs.argmax()

@@ -29,7 +29,8 @@ def command(model: Path, stage: str | None, threads: int | None, as_json: bool) 
     """Show what a model is: operators, sizes, inputs, outputs; or one stage of its compilation."""
     from edgerun.session import Session
 
-    session = Session(existing(model), threads=threads)
+    with PeakMemory() as peak:
+        session = Session(existing(model), threads=threads)
     if stage is not None:
         text = session.describe(stage)
         if as_json:
@@ -38,6 +39,9 @@ def command(model: Path, stage: str | None, threads: int | None, as_json: bool) 
             click.echo(text)
         return
     facts = session.summary().to_dict()
+    facts["file_bytes"] = model.stat().st_size
+    if peak.nbytes is not None:
+        facts["peak_bytes_while_loading"] = peak.nbytes
     for title, infos in (("inputs", session.inputs), ("outputs", session.outputs)):
         facts[title] = [_describe(info) for info in infos]
     if as_json:
@@ -47,7 +51,34 @@ def command(model: Path, stage: str | None, threads: int | None, as_json: bool) 
         if isinstance(value, int):
             value = f"{value:,}"
         for line in value if isinstance(value, list | tuple) else [value]:
-            click.echo(f"{name.replace('_', ' '):<14}{line}")
+            click.echo(f"{name.replace('_', ' '):<25}{line}")
+
+
+class PeakMemory:
+    """How far the process's memory rises within a `with`: nbytes, None where the system does not tell."""
+
+    nbytes: int | None = None
+
+    def __enter__(self) -> PeakMemory:
+        try:
+            Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+            self._before = self._status("VmRSS")
+        except OSError:
+            self._before = -1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._before >= 0:
+            self.nbytes = max(0, self._status("VmHWM") - self._before)
+
+    @staticmethod
+    def _status(name: str) -> int:
+        """A figure of proc(5)'s status in bytes; -1 where there is none."""
+        for line in Path("/proc/self/status").read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key == name:
+                return int(value.split()[0]) << 10
+        return -1
 
 
 def _describe(info: TensorInfo) -> str:

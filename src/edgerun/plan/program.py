@@ -356,7 +356,7 @@ def _pack(
 def _corrected_bias(bias: Array, zero: int, weight_zero: int, values: Array, axis: tuple[int, ...]) -> Array:
     """bias - zx * sum(w) + k * zx * zw, modulo 2^32: what makes sum(x * w) the sum over x - zx, w - zw."""
     depth = int(np.prod([values.shape[a] for a in axis]))
-    sums: npt.NDArray[np.int64] = values.astype(np.int64).sum(axis=axis)
+    sums: npt.NDArray[np.int64] = values.sum(axis=axis, dtype=np.int64)
     total = bias.astype(np.int64) - zero * sums + depth * zero * weight_zero
     return total.astype(np.uint64).astype(np.uint32).view(np.int32)
 

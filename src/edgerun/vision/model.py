@@ -68,6 +68,10 @@ class Model:
         (array,) = self._feeds.values()
         return self.preprocessor(image, array)
 
+    def prepared(self) -> Mapping[str, Array]:
+        """This model's own input array, by its name, as the last `prepare` left it."""
+        return self._feeds
+
     def infer(self) -> dict[str, Array]:
         """Runs the session on the prepared input."""
         return self.session.run(self._feeds)

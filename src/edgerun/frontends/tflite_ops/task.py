@@ -43,18 +43,27 @@ class Known:
 
     def array(self, value: Value) -> Array | None:
         """The value, or None when it depends on what is fed."""
-        if value.data is not None:
-            return value.data
-        if value not in self._arrays:
-            node = self._producers.get(value)
-            if node is None:
+        todo = [value]
+        while todo:  # a file may be deeper than Python's stack
+            last = todo[-1]
+            node = self._producers.get(last)
+            if last.data is not None or last in self._arrays or node is None:
+                todo.pop()
+                continue
+            inputs = [v for v in node.inputs if v is not None and v.data is None and v not in self._arrays]
+            if any(v not in self._producers for v in inputs):
                 return None
-            arrays = [None if v is None else self.array(v) for v in node.inputs]
-            if any(v is not None and a is None for v, a in zip(node.inputs, arrays, strict=True)):
-                return None
+            if inputs:
+                todo += inputs
+                continue
+            arrays = [None if v is None else self._now(v) for v in node.inputs]
             results = node.op.eval(node.types(), *arrays)  # type: ignore[arg-type]
             self._arrays.update(zip(node.outputs, results, strict=True))
-        return self._arrays[value]
+            todo.pop()
+        return self._now(value)
+
+    def _now(self, value: Value) -> Array | None:
+        return self._arrays.get(value) if value.data is None else value.data
 
 
 class Import:

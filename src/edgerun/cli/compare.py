@@ -1,0 +1,116 @@
+"""edgerun compare: a model beside another runtime, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgerun.cli.common import PATH, existing, json_option, model_argument, print_json, print_table
+from edgerun.errors import InputError
+
+if TYPE_CHECKING:
+    from edgerun.compress.compare import Comparison, Distance
+
+# backends.reference.REFERENCES, which would load numpy for --help
+_REFERENCES = ("litert", "litert-optimized", "litert-xnnpack", "micro")
+
+_NAME = 48  # characters of a tensor's name in the table
+
+
+@click.command("compare")
+@model_argument
+@click.argument("picture", type=PATH, required=False)
+@click.option(
+    "--against",
+    type=click.Choice(_REFERENCES[:2] + _REFERENCES[3:]),
+    default="litert",
+    show_default=True,
+    help="litert: LiteRT's reference kernels; litert-optimized: its own fast ones; micro: TFLite Micro.",
+)
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME=FILE.npy",
+    help="An array for an input, by name; may be repeated. Without a picture and arrays: pseudo-random.",
+)
+@json_option
+def command(model: Path, picture: Path | None, against: str, inputs: tuple[str, ...], as_json: bool) -> None:
+    """Compare a .tflite model with another runtime, layer by layer.
+
+    "fed" is the distance of an operator fed with the other runtime's tensors: its own error. "run" is that of
+    the same tensor in two whole runs. Distances are in quanta; of floats, relative to the magnitude.
+    """
+    from edgerun.compress.compare import compare
+
+    comparison = compare(existing(model), _feeds(model, picture, inputs), against)
+    if as_json:
+        print_json(_json(comparison))
+        return
+    rows = [["layer", "operator", "fed", "fed dB", "run", "run dB", "tensor"]]
+    for layer in comparison.layers:
+        cells = [_show(layer.fed), _decibel(layer.fed), _show(layer.run), _decibel(layer.run)]
+        name = layer.name if len(layer.name) <= _NAME else f"{layer.name[: _NAME - 1]}…"
+        name += "" if layer.engine_is_eval else " (ENGINE AND EVAL DIFFER)"
+        rows.append([str(layer.index), layer.operator, *cells, name])
+    print_table(rows, right="02345")
+    click.echo(f"{comparison.model} beside {comparison.reference}; the worst of each operator, fed:")
+    click.echo("  " + ", ".join(f"{name} {_show(d)}" for name, d in comparison.worst_by_operator().items()))
+    first = comparison.parting
+    if first is None:
+        click.echo("The two runs never part.")
+    else:
+        click.echo(f"The two runs part first at layer {first.index}, {first.operator} '{first.name}'.")
+
+
+def _feeds(model: Path, picture: Path | None, inputs: tuple[str, ...]) -> Mapping[str, Any]:
+    import numpy as np
+
+    from edgerun.session import Session, fixed_inputs
+
+    if picture is not None:
+        if inputs:
+            raise InputError("Give a picture or arrays, not both.")
+        from edgerun.vision.media import read_image
+        from edgerun.vision.model import load
+
+        loaded = load(model)
+        loaded.prepare(read_image(existing(picture)))
+        return loaded.prepared()
+    feeds = dict(fixed_inputs(Session(model, threads=1).inputs))
+    for text in inputs:
+        name, _, file = text.partition("=")
+        if name not in feeds or not file:
+            raise InputError(f"--input {text!r}: expected NAME=FILE.npy with a NAME of {sorted(feeds)}.")
+        try:
+            feeds[name] = np.load(existing(Path(file)), allow_pickle=False)
+        except ValueError as error:
+            raise InputError(f"{file}: not an array of numpy: {error}.") from error
+    return feeds
+
+
+def _json(comparison: Comparison) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items()}
+        # JSON has no infinity: equal arrays have no noise.
+        return None if value in (float("inf"), float("-inf")) else value
+
+    first = comparison.parting
+    return {
+        "model": comparison.model,
+        "reference": comparison.reference,
+        "layers": [plain(layer.to_dict()) for layer in comparison.layers],
+        "parting": None if first is None else {"index": first.index, "name": first.name},
+    }
+
+
+def _show(distance: Distance) -> str:
+    return f"{distance.relative:.1e}" if distance.relative else str(distance.quanta)
+
+
+def _decibel(distance: Distance) -> str:
+    return "" if distance.sqnr == float("inf") else f"{distance.sqnr:.1f}"

@@ -1,0 +1,1 @@
+"""The life of a model beside running it: here, comparing it with other runtimes."""
