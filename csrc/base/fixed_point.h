@@ -82,6 +82,15 @@ inline FixedMultiplier inverse_square_root(int32_t n) {
   return {x, -shift};
 }
 
+// 1 / (1 + a) for a in [0, 1), in 31 fractional bits: Newton's iteration with two integer bits.
+inline int32_t reciprocal(int32_t a) {
+  const auto mul = doubling_high_mul<32>;
+  const auto half = static_cast<int32_t>((int64_t{a} + (int64_t{1} << 31)) >> 1);
+  int32_t x = 1515870810 + mul(half, -1010580540);
+  for (int i = 0; i < 3; ++i) x += scale_up<32>(mul(x, (1 << 29) - mul(half, x)), 2);
+  return scale_up<32>(x, 1);
+}
+
 // ---- gemmlowp's functions of a 16-bit number with IntegerBits bits above the binary point ----
 
 namespace fixed16 {

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edgerun.ir import int16
 from edgerun.ir.op import (
     NO_CLAMP,
     Clamp,
@@ -61,7 +62,10 @@ class _Windowed(Op, abstract=True):
 
     def _check(self, x: TensorType, w: TensorType, bias: TensorType | None, channels: int) -> None:
         expect(len(x.shape) == 4 and len(w.shape) == 4, f"{self.name} needs 4-D tensors, got {x} and {w}.")
-        supported(x.is_8bit and w.is_8bit, f"{self.name} needs 8-bit tensors, got {x} and {w}.")
+        if x.is_int16:
+            int16.check_sum(self.name, x, w, bias, self.out)
+        else:
+            supported(x.is_8bit and w.is_8bit, f"{self.name} needs 8-bit tensors, got {x} and {w}.")
         supported(quantization_of(x).per_tensor, f"{self.name} needs a per-tensor input, got {x}.")
         scales = quantization_of(w).scale.size
         expect(scales in (1, channels), f"{self.name} has {channels} channels and {scales} scales.")
@@ -69,7 +73,7 @@ class _Windowed(Op, abstract=True):
         expect(min(self.padding) >= 0, "Padding must not be negative.")
         if bias is not None:
             expect(
-                bias.dtype == INT32 and bias.size == channels,
+                (bias.dtype == INT32 or x.is_int16) and bias.size == channels,
                 f"{self.name} needs an int32 bias of {channels} entries, got {bias}.",
             )
 
@@ -90,6 +94,8 @@ class _Windowed(Op, abstract=True):
     def _requantize(
         self, acc: Array, types: Sequence[TensorType], bias: Array | None
     ) -> tuple[Array, ...]:
+        if types[0].is_int16:
+            return (int16.finish_sum(acc, types[0], types[1], bias, self.out, self.clamp),)
         total = acc.astype(np.int64)
         if bias is not None:
             total = total + bias.astype(np.int64).reshape(-1)
@@ -164,7 +170,10 @@ class FullyConnected(Op):
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         x, w, *rest = types
         expect(len(w.shape) == 2, f"FullyConnected needs 2-D weights, got {w}.")
-        supported(x.is_8bit and w.is_8bit, f"FullyConnected needs 8-bit tensors, got {x} and {w}.")
+        if x.is_int16:
+            int16.check_sum("FullyConnected", x, w, rest[0] if rest else None, self.out)
+        else:
+            supported(x.is_8bit and w.is_8bit, f"FullyConnected needs 8-bit tensors, got {x} and {w}.")
         n, k = w.shape
         expect(k > 0 and x.size % k == 0, f"FullyConnected: {x} is not made of rows of {k}.")
         scales = quantization_of(w).scale.size
@@ -172,7 +181,7 @@ class FullyConnected(Op):
         supported(quantization_of(x).per_tensor, f"FullyConnected needs a per-tensor input, got {x}.")
         if rest and rest[0] is not None:
             expect(
-                rest[0].dtype == INT32 and rest[0].size == n,
+                (rest[0].dtype == INT32 or x.is_int16) and rest[0].size == n,
                 f"FullyConnected needs an int32 bias of {n} entries, got {rest[0]}.",
             )
         if self.keep_dims:
@@ -185,6 +194,10 @@ class FullyConnected(Op):
         (result,) = self.infer(*types)
         rows = centered(x, types[0]).astype(np.float64).reshape(-1, w.shape[1])
         acc = (rows @ centered(w, types[1]).astype(np.float64).T).astype(np.int64)
+        if types[0].is_int16:
+            bias = rest[0] if rest else None
+            y = int16.finish_sum(acc, types[0], types[1], bias, self.out, self.clamp)
+            return (y.reshape(result.shape),)
         if rest and rest[0] is not None:
             acc = acc + rest[0].astype(np.int64).reshape(-1)
         m = output_multiplier(

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgerun.ir import elementary
+from edgerun.errors import UnsupportedOperatorError
+from edgerun.ir import elementary, int16
+from edgerun.ir.fixed_point import Ints
 from edgerun.ir.op import (
     NO_CLAMP,
     Clamp,
@@ -38,7 +40,10 @@ class _Binary(Op, abstract=True):
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         a, b = types
-        supported(a.is_8bit and b.is_8bit, f"{self.name} needs 8-bit tensors, got {a} and {b}.")
+        if a.is_int16:
+            int16.check(self.name, a, b, self.out)
+        else:
+            supported(a.is_8bit and b.is_8bit, f"{self.name} needs 8-bit tensors, got {a} and {b}.")
         try:
             shape = np.broadcast_shapes(a.shape, b.shape)
         except ValueError:
@@ -69,6 +74,8 @@ class Add(_Binary):
     """a + b."""
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if types[0].is_int16:
+            return (int16.add(arrays, types, self.out, self.clamp),)
         a, b = self._scaled(types, arrays)
         return self._finish(a + b)
 
@@ -78,6 +85,8 @@ class Sub(_Binary):
     """a - b."""
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if types[0].is_int16:
+            return (int16.add(arrays, types, self.out, self.clamp, sign=-1),)
         a, b = self._scaled(types, arrays)
         return self._finish(a - b)
 
@@ -87,6 +96,8 @@ class Mul(_Binary):
     """a * b: the exact integer product times float32(s_a * s_b / s_out)."""
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if types[0].is_int16:
+            return (int16.mul(arrays, types, self.out, self.clamp),)
         product = centered(arrays[0], types[0]) * centered(arrays[1], types[1])
         m = output_multiplier(
             quantization_of(types[0]), quantization_of(types[1]), quantization_of(self.out)
@@ -104,8 +115,15 @@ class Unary(Op, abstract=True):
         """The function on float64; every bit of it must be the same on every machine."""
         raise NotImplementedError
 
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        """The results for 16-bit quanta, in TFLite's own arithmetic (contract 4.1.3)."""
+        raise UnsupportedOperatorError(f"{self.name} has no arithmetic for int16.")
+
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
+        if x.is_int16:
+            int16.check_unary(self, x, self.out)
+            return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
         supported(x.is_8bit, f"{self.name} needs an 8-bit tensor, got {x}.")
         supported(Element(self.out.dtype).limits in ((-128, 127), (0, 255)), f"{self.name} gives 8 bits.")
         return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
@@ -120,6 +138,8 @@ class Unary(Op, abstract=True):
         return (np.rint(clamped).astype(np.int32) + y.zero).astype(self.out.dtype)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if types[0].is_int16:
+            return (self.of_int16(arrays[0].astype(np.int64), quantization_of(types[0])),)
         return (self.table(types[0].element)[arrays[0].view(np.uint8)],)
 
 
@@ -128,6 +148,9 @@ class Clip(Unary):
     """RELU, RELU6, RELU_N1_TO_1: min(max(x, low), high)."""
 
     clamp: Clamp = NO_CLAMP
+
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16.clip(x, source, self.out, self.clamp)
 
     def function(self, x: Reals) -> Reals:
         return np.minimum(np.maximum(x, self.clamp[0]), self.clamp[1])
@@ -140,6 +163,9 @@ class Logistic(Unary):
     def function(self, x: Reals) -> Reals:
         return elementary.logistic(x)
 
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16.logistic(x, source)
+
 
 @dataclass(frozen=True)
 class Tanh(Unary):
@@ -147,6 +173,9 @@ class Tanh(Unary):
 
     def function(self, x: Reals) -> Reals:
         return elementary.tanh(x)
+
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16.tanh(x, source)
 
 
 @dataclass(frozen=True)
@@ -165,6 +194,9 @@ class LeakyRelu(Unary):
 
     def function(self, x: Reals) -> Reals:
         return np.where(x >= 0, x, x * self.alpha)
+
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16.leaky_relu(x, source, self.out, self.alpha)
 
 
 @dataclass(frozen=True)
@@ -200,7 +232,11 @@ class Softmax(Op):
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
-        supported(x.is_8bit and len(x.shape) > 0, f"Softmax needs an 8-bit tensor, got {x}.")
+        supported(len(x.shape) > 0, f"Softmax needs a tensor with a dimension, got {x}.")
+        if int16.is_softmax(x, self.out):
+            int16.check_softmax(x, self.out)
+        else:
+            supported(x.is_8bit, f"Softmax needs an 8-bit tensor, got {x}.")
         expect(self.beta > 0, f"Softmax needs beta > 0, got {self.beta}.")
         return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
 
@@ -210,6 +246,8 @@ class Softmax(Op):
         return np.rint(elementary.exp(d * -(self.beta * x.step)) * 2.0**22).astype(np.int32)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if int16.is_softmax(types[0], self.out):
+            return (int16.softmax(arrays[0], types[0], self.beta),)
         x = arrays[0].astype(np.int32)
         out = quantization_of(self.out)
         e = self.table(quantization_of(types[0]))[x.max(axis=-1, keepdims=True) - x]

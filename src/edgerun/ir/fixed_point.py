@@ -134,6 +134,11 @@ def _reciprocal_of_half_sum(a: Ints, bits: int) -> Ints:
     return x
 
 
+def reciprocal(a: Ints) -> Ints:
+    """1 / (1 + a) for a in [0, 1), in 32 bits without integer bits."""
+    return _scale(_reciprocal_of_half_sum(a, 32), 1, 32)
+
+
 def logistic(a: Ints, integer_bits: int, bits: int = 16) -> Ints:
     """1 / (1 + e^-a), without integer bits."""
     one = (1 << (bits - 1)) - 1
