@@ -2,8 +2,11 @@
 
 #include "kernels/binary/binary.h"
 #include "kernels/copy_nd/copy_nd.h"
+#include "kernels/dwconv_f32/dwconv_f32.h"
 #include "kernels/dwconv_s8/dwconv_s8.h"
+#include "kernels/gemm_f32/gemm_f32.h"
 #include "kernels/gemm_s8/gemm_s8.h"
+#include "kernels/hybrid/hybrid.h"
 #include "kernels/pool/pool.h"
 #include "kernels/quantize/quantize.h"
 #include "kernels/resize/resize.h"
@@ -20,8 +23,11 @@ std::vector<RegisteredKernel> registered_kernels() {
   };
   add("binary", binary_kernels());
   add("copy_nd", copy_nd_kernels());
+  add("dwconv_f32", dwconv_f32_kernels());
   add("dwconv_s8", dwconv_s8_kernels());
+  add("gemm_f32", gemm_f32_kernels());
   add("gemm_s8", gemm_s8_kernels());
+  add("hybrid", hybrid_kernels());
   add("pool", pool_kernels());
   add("quantize", quantize_kernels());
   add("resize", resize_kernels());

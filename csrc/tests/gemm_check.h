@@ -145,6 +145,26 @@ class GemmCheck {
       kernel_.run(args);
     }
 
+    // The sums themselves, of the part that was computed last.
+    const int sums_stride = padded_n + random.below(5);
+    const Guarded sums(static_cast<size_t>((m - 1) * sums_stride + padded_n) * 4, 4, at_end);
+    std::vector<int32_t> expected_sums(static_cast<size_t>(m * sums_stride));
+    args.sums = sums.as<int32_t>();
+    args.sums_stride = sums_stride;
+    kernel_.run(args);
+    args.sums = expected_sums.data();
+    args.packed = w.as();
+    gemm_s8_generic.run(args);
+    for (int i = 0; i < m; ++i) {
+      const auto from = static_cast<size_t>(args.n_begin), at = static_cast<size_t>(i * sums_stride) + from;
+      const auto bytes = static_cast<size_t>(args.n_end - args.n_begin) * 4;
+      if (std::memcmp(&sums.as<int32_t>()[at], &expected_sums[at], bytes) == 0) continue;
+      if (++wrong_ <= 5) {
+        std::printf("%s: m %d, n %d, k %d: sums of row %d differ\n", kernel_.info.name, m, n, k, i);
+      }
+      break;
+    }
+
     ++problems_;
     outputs_ += static_cast<int64_t>(m) * n;
     for (size_t i = 0; i < out_bytes; ++i) {

@@ -6,7 +6,20 @@ family has its builders and its CASES; add yours where its builder is, with one 
 
 from __future__ import annotations
 
-from cases import conv, detection, elementwise, int16, pool, quantize, recurrent, resize, shape
+from cases import (
+    bits,
+    conv,
+    detection,
+    elementwise,
+    gather,
+    int16,
+    pool,
+    quantize,
+    recurrent,
+    resize,
+    search,
+    shape,
+)
 from cases.base import (
     ACTIVATIONS,
     I8,
@@ -50,5 +63,18 @@ __all__ = [
     "window",
 ]
 
-_FAMILIES = (conv, detection, elementwise, int16, pool, quantize, recurrent, resize, shape)
+_FAMILIES = (
+    bits,
+    conv,
+    detection,
+    elementwise,
+    gather,
+    int16,
+    pool,
+    quantize,
+    recurrent,
+    resize,
+    search,
+    shape,
+)
 CASES: list[Case] = [case for family in _FAMILIES for case in family.CASES]

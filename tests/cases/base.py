@@ -56,6 +56,8 @@ def random_feeds(graph: Graph, seed: int) -> dict[str, Array]:
         shape, dtype = value.type.shape, value.type.dtype
         if dtype.kind == "f":
             feeds[value.name] = rng.normal(0, 3, shape).astype(dtype)
+        elif dtype.kind == "b":
+            feeds[value.name] = rng.integers(0, 2, shape).astype(dtype)
         elif dtype.itemsize == 1:
             feeds[value.name] = rng.integers(0, 256, shape, np.uint8).view(dtype)
         else:
@@ -104,6 +106,14 @@ class Net(ModelBuilder):
 
     def q(self, name: str, shape: Sequence[int], q: Q = I8) -> int:
         return self.tensor(name, shape, q.dtype, scale=q.scale, zero_point=q.zero)
+
+    def of(self, name: str, shape: Sequence[int], kind: Q | str) -> int:
+        """A tensor that is quantised, or of a plain dtype."""
+        return self.q(name, shape, kind) if isinstance(kind, Q) else self.tensor(name, shape, kind)
+
+    def constant(self, name: str, values: Any, dtype: str) -> int:
+        array = np.asarray(values, dtype)
+        return self.tensor(name, array.shape, dtype, data=array)
 
     def ints(self, name: str, values: Any) -> int:
         array = np.asarray(values, np.int32)

@@ -93,6 +93,7 @@ def test_many_runs_against_tflite_micro(case: Case) -> None:
     [
         ("lstm/mnist_lstm_int8", litert_runner, 0),
         ("denoise/dtln_noise_suppression_int8", litert_runner, 0),
+        ("keyword/keyword_scrambled_8bit", micro_runner, 0),
     ],
 )
 @pytest.mark.shared

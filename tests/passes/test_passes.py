@@ -7,18 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from cases import I8, WS8, Net, Q, evaluate, random_feeds
+from cases import I8, WS8, Net, Q
 from edgerun import knobs
 from edgerun.errors import ModelError
 from edgerun.frontends import load_graph
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.shape import Slice
 from edgerun.ir.types import INT8, Quantization, TensorType
-from edgerun.passes import PIPELINE, Pass, run_passes
-from edgerun.session import Session
-from engine import assert_equal
+from edgerun.passes import Pass, run_passes
+from rewriting import PASSES, rewritten, text, untouched
 
-PASSES = {p.name: p for p in PIPELINE}
 SHAPE = (1, 4, 5, 8)
 
 
@@ -57,30 +55,6 @@ class Builder(Net):
 STRIDES = {"stride_h": 1, "stride_w": 1}
 AROUND = ((0, 0), (1, 1), (1, 1), (0, 0))
 CONV = Q(0.2, 5)  # what Builder.conv writes
-
-
-def text(graph: Graph) -> str:
-    """The nodes as `output = operator input input`, without constants."""
-    return "\n".join(
-        f"{node.outputs[0].name} = {node.op} "
-        + " ".join(v.name for v in node.inputs if v is not None and v.data is None)
-        for node in graph.nodes
-    )
-
-
-def rewritten(model: bytes, *names: str) -> str:
-    """The text of the graph after the passes named; also checks that fusion does not change a bit."""
-    unfused = load_graph(model)
-    feeds = random_feeds(unfused, 0)
-    expected = evaluate(unfused, feeds)
-    graph = run_passes(load_graph(model), [PASSES[name] for name in names])
-    assert_equal(evaluate(graph, feeds), expected)
-    assert_equal(Session(model, 1).run(feeds), expected)
-    return text(graph)
-
-
-def untouched(model: bytes, name: str) -> bool:
-    return rewritten(model, name) == text(load_graph(model))
 
 
 # -- fold_constants --

@@ -11,7 +11,7 @@ import pytest
 
 import edgerun
 from edgerun import _engine
-from edgerun.errors import InputError, ModelError, UnsupportedOperatorError
+from edgerun.errors import InputError, ModelError
 from edgerun.formats.tflite_writer import ModelBuilder
 
 SCRIPT = """
@@ -85,15 +85,16 @@ def test_verification_holds_with_many_threads(classifier, images, monkeypatch):
     assert failures == []
 
 
-def test_padding_of_floats_with_a_number_is_refused():
+def test_floats_are_padded_with_a_number():
     builder = ModelBuilder()
     x = builder.tensor("x", (1, 2), np.float32)
     pads = builder.tensor("pads", (2, 2), np.int32, data=np.array([[0, 0], [1, 1]], np.int32))
     fill = builder.tensor("fill", (1,), np.float32, data=np.array([1.5], np.float32))
     y = builder.tensor("y", (1, 4), np.float32)
     builder.operator("PADV2", [x, pads, fill], [y])
-    with pytest.raises(UnsupportedOperatorError, match="PADV2"):
-        edgerun.Session(builder.finish([x], [y]))
+    session = edgerun.Session(builder.finish([x], [y]))
+    given = np.array([[-2.5, 3]], np.float32)
+    np.testing.assert_array_equal(session.run(given)["y"], np.array([[1.5, -2.5, 3, 1.5]], np.float32))
 
 
 def test_another_batch_goes_through_a_constant_reshape():

@@ -138,6 +138,21 @@ struct AmxGemm {
     const int skipped = i - block_start(args, i);
     const int rows = std::min(kTileRows, args.m - i);
     const int columns = std::min(kTileColumns, args.n_end - j);
-    Tiles::finish(acc + skipped * kTileColumns, args, i, rows, j, columns);
+    acc += skipped * kTileColumns;
+    args.sums == nullptr ? Tiles::finish(acc, args, i, rows, j, columns)
+                         : store_sums(acc, args, i, rows, j, columns);
+  }
+
+  static void store_sums(const int32_t* acc, const GemmS8Args& args, int i, int rows, int j,
+                         int columns) {
+    for (int r = 0; r < rows; ++r, acc += kTileColumns) {
+      int32_t* sums = args.sums + (i + r) * args.sums_stride + j;
+      const int32_t offset = args.row_offset == nullptr ? 0 : args.row_offset[i + r];
+      for (int c = 0; c < columns; ++c) {
+        sums[c] = static_cast<int32_t>(static_cast<uint32_t>(acc[c]) +
+                                       static_cast<uint32_t>(args.bias[j + c]) +
+                                       static_cast<uint32_t>(offset));
+      }
+    }
   }
 };

@@ -20,6 +20,7 @@ using Activations = __m512i;
 using Weights = __m512i;
 
 inline Ints load_ints(const int32_t* p) { return to_ints(_mm512_loadu_si512(p)); }
+inline void store_ints(int32_t* p, Ints x) { _mm512_storeu_si512(p, to_raw(x)); }
 inline Ints set_ints(int32_t x) { return to_ints(_mm512_set1_epi32(x)); }
 inline Ints add_ints(Ints x, Ints y) { return to_ints(_mm512_add_epi32(to_raw(x), to_raw(y))); }
 inline __m512 load_floats(const float* p) { return _mm512_loadu_ps(p); }

@@ -34,6 +34,10 @@ struct GemmS8Args {
   OutputRange range;
   uint8_t* out = nullptr;       // out[i * out_stride + j], written only for i < m, n_begin <= j < n_end
   ptrdiff_t out_stride = 0;
+  // Where not null, the sums themselves are wanted: acc[i][j] goes to sums[i * sums_stride + j], and multiplier,
+  // range and out are not looked at. A row may be written up to round_up(n_end, n_block).
+  int32_t* sums = nullptr;
+  ptrdiff_t sums_stride = 0;  // int32 from row to row
 };
 
 struct GemmS8Kernel {

@@ -13,7 +13,6 @@ void run(const GemmS8Args& args) {
   const auto* w = static_cast<const int8_t*>(args.packed);
   for (int i = 0; i < args.m; ++i) {
     const uint8_t* a = args.a + i * args.a_stride;
-    uint8_t* out = args.out + i * args.out_stride;
     const int32_t row_offset = args.row_offset == nullptr ? 0 : args.row_offset[i];
     for (int j = args.n_begin; j < args.n_end; ++j) {
       const int8_t* wj = w + static_cast<ptrdiff_t>(j) * args.k;
@@ -22,7 +21,12 @@ void run(const GemmS8Args& args) {
         const int x = args.a_signed ? static_cast<int8_t>(a[k]) : a[k];
         acc += static_cast<uint32_t>(x * wj[k]);
       }
-      out[j] = static_cast<uint8_t>(requantize(static_cast<int32_t>(acc), args.multiplier[j], args.range));
+      if (args.sums != nullptr) {
+        args.sums[i * args.sums_stride + j] = static_cast<int32_t>(acc);
+        continue;
+      }
+      args.out[i * args.out_stride + j] =
+          static_cast<uint8_t>(requantize(static_cast<int32_t>(acc), args.multiplier[j], args.range));
     }
   }
 }

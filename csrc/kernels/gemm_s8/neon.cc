@@ -83,6 +83,7 @@ inline int32x4_t dot(int32x4_t acc, int8x16_t a, int8x16_t w) {
 inline void finish(int32x4_t acc, const GemmS8Args& args, int i, int j, int columns) {
   const int32_t row_offset = args.row_offset == nullptr ? 0 : args.row_offset[i];
   acc = vaddq_s32(vaddq_s32(acc, vld1q_s32(args.bias + j)), vdupq_n_s32(row_offset));
+  if (args.sums != nullptr) return vst1q_s32(args.sums + i * args.sums_stride + j, acc);
   float32x4_t p = vmulq_f32(vcvtq_f32_s32(acc), vld1q_f32(args.multiplier + j));
   p = vmaxnmq_f32(p, vdupq_n_f32(args.range.lo));
   p = vminq_f32(p, vdupq_n_f32(args.range.hi));

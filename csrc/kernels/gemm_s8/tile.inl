@@ -6,7 +6,7 @@
 //   Activations broadcast(p)              4 bytes of a row of `a`, to every column
 //   Weights load_weights(p)               4 weights for each of kLanes columns
 //   Ints dot(acc, activations, weights)   acc + the sum of the 4 products in each lane
-//   Ints load_ints(p), set_ints(x), add_ints(x, y);  load_floats(p)
+//   Ints load_ints(p), set_ints(x), add_ints(x, y);  store_ints(p, x);  load_floats(p)
 //   void store(out, x, columns, requantizer)   kMaxVectors vectors of scale(), of which `columns`
 //   lanes count
 //
@@ -97,14 +97,26 @@ void tile(const GemmS8Args& args, const Block& block, int i, const Requantizer& 
     for (; a < end; a += kStep, w += kWeightBytes) step(acc[0], a, args.a_stride, w);
   }
 
+  const auto total = [&](auto r, auto v) EDGERUN_LAMBDA {
+    Ints sum = acc[0][r][v];
+    unrolled<kChains - 1>([&](auto c) EDGERUN_LAMBDA { sum = add_ints(sum, acc[c + 1][r][v]); });
+    return sum;
+  };
+  if (args.sums != nullptr) {
+    int32_t* sums = args.sums + i * args.sums_stride + block.begin;
+    unrolled<kRows>([&](auto r) EDGERUN_LAMBDA {
+      unrolled<kVectors>([&](auto v) EDGERUN_LAMBDA {
+        store_ints(sums + r * args.sums_stride + v * kLanes, total(r, v));
+      });
+    });
+    return;
+  }
   const float* multiplier = args.multiplier + block.begin;
   uint8_t* out = args.out + i * args.out_stride + block.begin;
   unrolled<kRows>([&](auto r) EDGERUN_LAMBDA {
     Raw x[kMaxVectors];
     unrolled<kVectors>([&](auto v) EDGERUN_LAMBDA {
-      Ints sum = acc[0][r][v];
-      unrolled<kChains - 1>([&](auto c) EDGERUN_LAMBDA { sum = add_ints(sum, acc[c + 1][r][v]); });
-      x[v] = requantizer.scale(to_raw(sum), load_floats(multiplier + v * kLanes));
+      x[v] = requantizer.scale(to_raw(total(r, v)), load_floats(multiplier + v * kLanes));
     });
     unrolled<kMaxVectors - kVectors>([&](auto v) EDGERUN_LAMBDA { x[kVectors + v] = Raw(); });
     store(out + r * args.out_stride, x, block.columns, requantizer);

@@ -4,6 +4,9 @@
 inline Ints load_ints(const int32_t* p) {
   return to_ints(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
+inline void store_ints(int32_t* p, Ints x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), to_raw(x));
+}
 inline Ints set_ints(int32_t x) { return to_ints(_mm256_set1_epi32(x)); }
 inline Ints add_ints(Ints x, Ints y) { return to_ints(_mm256_add_epi32(to_raw(x), to_raw(y))); }
 inline __m256 load_floats(const float* p) { return _mm256_loadu_ps(p); }

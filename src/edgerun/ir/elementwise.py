@@ -35,6 +35,7 @@ Reals = npt.NDArray[np.float64]
 class _Binary(Op, abstract=True):
     """Two 8-bit tensors with numpy broadcasting; float32 in a fixed order of operations, no FMA."""
 
+    elementwise = True
     out: Element
     clamp: Clamp = NO_CLAMP
 
@@ -109,6 +110,7 @@ class Mul(_Binary):
 class Unary(Op, abstract=True):
     """An 8-bit tensor through a real function, to another quantisation."""
 
+    elementwise = True
     out: Element
 
     def function(self, x: Reals) -> Reals:
@@ -203,6 +205,7 @@ class LeakyRelu(Unary):
 class Table(Op):
     """Any function of one byte, as its 256 results; what a chain of unary operators is fused into."""
 
+    elementwise = True
     out: Element
     entries: bytes = b""
 

@@ -23,9 +23,12 @@ class Op:
 
     Subclasses are registered in OPERATORS by their name, which is the same on every floor of the house.
     data_dependent: the shapes of the outputs depend on the data; such an operator runs through eval alone.
+    elementwise: each result depends on the inputs at its own place alone, with numpy's broadcasting, so
+    that the order of the dimensions does not matter.
     """
 
     data_dependent: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = False
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -73,8 +76,11 @@ def wrong_elements(
     magnitudes: tuple[Array, ...] | None = None
     wrong = []
     for i, (want, got) in enumerate(zip(expected, results, strict=True)):
-        if want.dtype.kind != "f" or np.array_equal(want, got, equal_nan=True):
+        if want.dtype.kind != "f":
             wrong.append(np.not_equal(got, want))
+            continue
+        if np.array_equal(want, got, equal_nan=True):
+            wrong.append(np.zeros(want.shape, np.bool_))
             continue
         magnitudes = magnitudes or op.magnitude(types, *arrays)
         apart = np.abs(got.astype(np.float64) - want.astype(np.float64))

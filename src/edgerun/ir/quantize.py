@@ -18,6 +18,7 @@ from edgerun.ir.types import FLOAT16, FLOAT32, INT16, Array, Element, Quantizati
 class Quantize(Op):
     """float32 -> integers: x / float32(scale), a true division, clamped, rounded half to even."""
 
+    elementwise = True
     out: Element
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
@@ -63,6 +64,8 @@ class Requantize(Unary):
 @dataclass(frozen=True)
 class Dequantize(Op):
     """Integers -> float32: float32(q - zero_point) * float32(scale); float16 -> float32, exactly."""
+
+    elementwise = True
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgerun.ir.op import Op, expect, quantization_of
-from edgerun.ir.types import Array, TensorType
+from edgerun.ir.op import Op, expect, quantization_of, supported
+from edgerun.ir.types import Array, Shape, TensorType
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,15 @@ class Reshape(Op):
 
 @dataclass(frozen=True)
 class Pad(Op):
-    """Adds `before` and `after` entries of value `fill` (a quantum) per dimension."""
+    """Adds `before` and `after` entries of value `fill` (as stored: a quantum, or a float) per dimension."""
 
     before: tuple[int, ...]
     after: tuple[int, ...]
-    fill: int = 0
+    fill: int | float = 0
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
-        expect(
-            len(self.before) == len(self.after) == len(x.shape) and min(self.before + self.after) >= 0,
-            f"Pad: {self.before} and {self.after} do not fit {x}.",
-        )
-        shape = (b + d + a for b, d, a in zip(self.before, x.shape, self.after, strict=True))
-        return (x.with_shape(tuple(shape)),)
+        return (x.with_shape(_padded(self, x, self.before, self.after)),)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         pairs = list(zip(self.before, self.after, strict=True))
@@ -133,8 +128,160 @@ class Transpose(Op):
 
 
 @dataclass(frozen=True)
+class MirrorPad(Op):
+    """Adds `before` and `after` entries per dimension, mirrored at its ends; the end itself is repeated
+    where the padding is `symmetric`."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    symmetric: bool = False
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        shape = _padded(self, x, self.before, self.after)
+        for d, pair in zip(x.shape, zip(self.before, self.after, strict=True), strict=True):
+            most = d if self.symmetric else d - 1
+            expect(max(pair) <= most, f"MirrorPad: a dimension of {d} has no {max(pair)} entries to mirror.")
+        return (x.with_shape(shape),)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        pairs = list(zip(self.before, self.after, strict=True))
+        return (np.pad(arrays[0], pairs, "symmetric" if self.symmetric else "reflect"),)
+
+
+@dataclass(frozen=True)
+class Tile(Op):
+    """The tensor `multiples[i]` times in a row along dimension i."""
+
+    multiples: tuple[int, ...]
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        expect(
+            len(self.multiples) == len(x.shape) and min(self.multiples, default=0) >= 0,
+            f"Tile: {self.multiples} does not fit {x}.",
+        )
+        return (x.with_shape(tuple(m * d for m, d in zip(self.multiples, x.shape, strict=True))),)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (np.tile(arrays[0], self.multiples),)
+
+
+@dataclass(frozen=True)
+class Broadcast(Op):
+    """The tensor in a larger shape, its dimensions of 1 repeated: BROADCAST_TO, and FILL of a scalar."""
+
+    shape: tuple[int, ...]
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        rank = len(x.shape)
+        tail = self.shape[len(self.shape) - rank :]
+        fits = rank <= len(self.shape) and min(self.shape, default=0) >= 0
+        expect(
+            fits and all(d in (1, t) for d, t in zip(x.shape, tail, strict=True)),
+            f"Broadcast: {x} does not become {self.shape}.",
+        )
+        return (x.with_shape(self.shape),)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (np.array(np.broadcast_to(arrays[0], self.shape)),)
+
+
+@dataclass(frozen=True)
+class Split(Op):
+    """The parts of `sizes` along `axis`."""
+
+    axis: int
+    sizes: tuple[int, ...]
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        expect(0 <= self.axis < len(x.shape), f"Split: no axis {self.axis} in {x}.")
+        expect(
+            min(self.sizes, default=-1) >= 0 and sum(self.sizes) == x.shape[self.axis],
+            f"Split: parts of {self.sizes} are not the {x.shape[self.axis]} entries of axis {self.axis}.",
+        )
+        before, after = x.shape[: self.axis], x.shape[self.axis + 1 :]
+        return tuple(x.with_shape((*before, size, *after)) for size in self.sizes)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        ends = np.cumsum(self.sizes)[:-1]
+        return tuple(map(np.ascontiguousarray, np.split(arrays[0], ends, self.axis)))
+
+
+@dataclass(frozen=True)
+class Unpack(Op):
+    """Every entry along `axis`, without that axis."""
+
+    axis: int
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        expect(0 <= self.axis < len(x.shape), f"Unpack: no axis {self.axis} in {x}.")
+        part = x.with_shape(x.shape[: self.axis] + x.shape[self.axis + 1 :])
+        return (part,) * x.shape[self.axis]
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return tuple(np.array(part, order="C") for part in np.moveaxis(arrays[0], self.axis, 0))
+
+
+@dataclass(frozen=True)
+class MatrixDiag(Op):
+    """Square matrices with the last dimension on their diagonals, 0 elsewhere."""
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        expect(len(x.shape) >= 1, f"MatrixDiag needs at least one dimension, got {x}.")
+        return (x.with_shape((*x.shape, x.shape[-1])),)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        (x,) = arrays
+        eye = np.eye(x.shape[-1], dtype=np.bool_)
+        return (np.where(eye, x[..., None], np.zeros((), x.dtype)),)
+
+
+@dataclass(frozen=True)
+class MatrixSetDiag(Op):
+    """The matrices of the first input with the diagonals of the second."""
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        x, diagonal = types
+        expect(
+            len(x.shape) >= 2
+            and diagonal.shape == (*x.shape[:-2], min(x.shape[-2:]))
+            and x.element == diagonal.element,
+            f"MatrixSetDiag: {diagonal} is not the diagonal of {x}.",
+        )
+        return (x,)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        y = arrays[0].copy()
+        n = np.arange(min(y.shape[-2:]))
+        y[..., n, n] = arrays[1]
+        return (y,)
+
+
+@dataclass(frozen=True)
+class BroadcastArgs(Op):
+    """The shape that two shapes broadcast to."""
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        a, b = types
+        expect(
+            len(a.shape) == len(b.shape) == 1 and a.element == b.element and a.is_plain_integer,
+            f"BroadcastArgs needs two shapes, got {a} and {b}.",
+        )
+        return (a.with_shape((max(a.size, b.size),)),)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        shape = np.broadcast_shapes(*(tuple(a.tolist()) for a in arrays))
+        return (np.array(shape, arrays[0].dtype),)
+
+
+@dataclass(frozen=True)
 class Cumsum(Op):
-    """Running sums of int32 values along `axis`."""
+    """Running sums along `axis`, of integers (modulo 2^n) or floats."""
 
     axis: int
     exclusive: bool = False
@@ -143,12 +290,30 @@ class Cumsum(Op):
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
         expect(0 <= self.axis < len(x.shape), f"Cumsum: no axis {self.axis} in {x}.")
-        expect(x.dtype.kind == "i" and x.quantization is None, f"Cumsum needs plain integers, got {x}.")
+        supported(x.is_plain_integer or x.is_float, f"Cumsum of {x}.")
         return (x,)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        x = np.flip(arrays[0], self.axis) if self.reverse else arrays[0]
+        dtype = np.dtype(np.float64) if types[0].is_float else types[0].dtype
+        return (self._sums(arrays[0].astype(dtype)).astype(types[0].dtype),)
+
+    def magnitude(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (np.maximum(self._sums(np.abs(arrays[0].astype(np.float64))), 1e-6),)
+
+    def _sums(self, x: Array) -> Array:
+        x = np.flip(x, self.axis) if self.reverse else x
         y = np.cumsum(x, axis=self.axis, dtype=x.dtype)
         if self.exclusive:
-            y = np.subtract(y, x)
-        return (np.ascontiguousarray(np.flip(y, self.axis) if self.reverse else y),)
+            # Not y - x: an infinite or large x must not touch the sums before it.
+            y = np.roll(y, 1, self.axis)
+            y[(slice(None),) * self.axis + (0,)] = 0
+        return np.ascontiguousarray(np.flip(y, self.axis) if self.reverse else y)
+
+
+def _padded(op: Op, x: TensorType, before: tuple[int, ...], after: tuple[int, ...]) -> Shape:
+    """The shape of x with `before` and `after` entries more; raises ModelError where they do not fit."""
+    expect(
+        len(before) == len(after) == len(x.shape) and min(before + after, default=0) >= 0,
+        f"{op.name}: {before} and {after} do not fit {x}.",
+    )
+    return tuple(b + d + a for b, d, a in zip(before, x.shape, after, strict=True))

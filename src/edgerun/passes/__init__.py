@@ -12,6 +12,7 @@ from edgerun.passes.fold_constants import fold_constants
 from edgerun.passes.fuse_activation import fuse_activation
 from edgerun.passes.fuse_pad import fuse_pad
 from edgerun.passes.fuse_tables import fuse_tables
+from edgerun.passes.transposes import merge_transposes, sink_transposes
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Pass:
 
 PIPELINE: Sequence[Pass] = (
     Pass("fold_constants", fold_constants),
+    Pass("sink_transposes", sink_transposes),
+    Pass("merge_transposes", merge_transposes),
     Pass("eliminate", eliminate),
     Pass("fuse_pad", fuse_pad),
     Pass("fuse_activation", fuse_activation),

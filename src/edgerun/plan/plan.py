@@ -46,12 +46,12 @@ Attribute = int | float | str | tuple[int, ...] | Quantum | ByteTable | Array
 class Weights:
     """Constant weights in canonical order: [outputs, depth] for conv, [height, width, channels] for dwconv.
 
-    zero_point: int32, one entry or one per output; bias: int32 per output, without any correction.
+    zero_point: int32, one entry or one per output; bias: per output, int32 without any correction, or float32.
     """
 
     values: Array
     zero_point: npt.NDArray[np.int32]
-    bias: npt.NDArray[np.int32]
+    bias: Array
 
 
 @dataclass

@@ -276,7 +276,7 @@ def _choose_kernels(plan: Plan, storage: Storage, threads: int) -> list[BoundSte
 
 def _wanted_storage(step: Step, wanted: str, storage: Storage) -> str:
     """What the inputs must be stored as. Verbs that move bytes give their output its input's storage."""
-    moves = step.verb in ("copy", "resize") or step.attributes.get("kind") == "max"
+    moves = step.verb in ("copy", "gather", "top_k", "resize") or step.attributes.get("kind") == "max"
     return str(storage.dtype(step.outputs[0])) if moves else wanted
 
 
@@ -317,7 +317,7 @@ def _convert_inputs(
 def _lanes(plan: Plan, step: Step, kernel: str, threads: int) -> int:
     """Threads for a step: as many as have enough to do to be worth waking."""
     moved = sum(plan.tensors[i].type.nbytes for i in (*step.inputs, *step.outputs))
-    rate = _MACS_PER_US.get(kernel, 1e5) / (_DEPTHWISE_SLOWER if step.verb == "dwconv" else 1.0)
+    rate = _MACS_PER_US.get(kernel, 1e5) / (_DEPTHWISE_SLOWER if step.verb.startswith("dwconv") else 1.0)
     time_us = step.macs / rate + moved / _BYTES_PER_US
     return max(1, min(threads, int(time_us / _LANE_US)))
 
@@ -390,6 +390,29 @@ def _dwconv_weights(step: Step, weights: Weights, storage: Storage) -> tuple[Arr
     return values, {"bias": _engine.Blob(bias)}
 
 
+def _float_weights(step: Step, weights: Weights, storage: Storage) -> tuple[Array, dict[str, Any]]:
+    return weights.values.astype(np.float32, copy=False), {"bias": _engine.Blob(weights.bias)}
+
+
+def _hybrid_weights(step: Step, weights: Weights, storage: Storage) -> tuple[Array, dict[str, Any]]:
+    """int8 weights [n, k] and their sums; depthwise ones as float32."""
+    values = weights.values.astype(np.int16) - weights.zero_point.astype(np.int16).reshape(-1, 1)
+    if values.min() < -128 or values.max() > 127:
+        raise QuantizationError(f"{step.operator} '{step.name}': weights with a zero point that leave int8.")
+    sums = values.sum(axis=1, dtype=np.int32)
+    return values.astype(np.int8), {
+        "bias": _engine.Blob(weights.bias),
+        "weight_sums": _engine.Blob(sums),
+    }
+
+
+def _dwconv_hybrid_weights(
+    step: Step, weights: Weights, storage: Storage
+) -> tuple[Array, dict[str, Any]]:
+    values = weights.values.astype(np.float32) - weights.zero_point.astype(np.float32)
+    return values, {"bias": _engine.Blob(weights.bias)}
+
+
 def _stored_zero(step: Step, storage: Storage) -> int:
     zero = step.attributes["input_zero_point"]
     assert isinstance(zero, Quantum)
@@ -399,6 +422,10 @@ def _stored_zero(step: Step, storage: Storage) -> int:
 _CORRECTIONS: Mapping[str, Callable[[Step, Weights, Storage], tuple[Array, dict[str, Any]]]] = {
     "conv": _conv_weights,
     "dwconv": _dwconv_weights,
+    "conv_f32": _float_weights,
+    "dwconv_f32": _float_weights,
+    "conv_hybrid": _hybrid_weights,
+    "dwconv_hybrid": _dwconv_hybrid_weights,
 }
 
 

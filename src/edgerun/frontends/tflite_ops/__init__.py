@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgerun.frontends.tflite_ops import (
+    bits,
     conv,
     detection,
     elementwise,
+    gather,
     pool,
     quantize,
     recurrent,
     resize,
+    search,
     shape,
 )
 from edgerun.frontends.tflite_ops.task import Importer
 
-_FAMILIES = (conv, detection, elementwise, pool, quantize, recurrent, resize, shape)
+_FAMILIES = (bits, conv, detection, elementwise, gather, pool, quantize, recurrent, resize, search, shape)
 IMPORTERS: Mapping[str, Importer] = {
     name: importer for family in _FAMILIES for name, importer in family.IMPORTERS.items()
 }

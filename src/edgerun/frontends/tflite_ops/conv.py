@@ -5,52 +5,57 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from edgerun.errors import UnsupportedOperatorError
 from edgerun.frontends.tflite_ops.task import Import, Importer, padding_of
 from edgerun.ir.conv import Conv2d, DepthwiseConv2d, FullyConnected
 from edgerun.ir.op import Op, expect
+from edgerun.ir.sums import is_hybrid
 
 
-def _windowed(task: Import) -> dict[str, Any]:
+def _windowed(task: Import, hybrid_asymmetric: bool) -> dict[str, Any]:
     weights = task.type(1)
     expect(len(weights.shape) == 4, f"4-D weights are needed, got {weights}.")
     strides = task.options["stride_h"], task.options["stride_w"]
     dilations = task.options["dilation_h_factor"], task.options["dilation_w_factor"]
-    _drop_absent_bias(task)
+    _operands(task)
     return {
         "out": task.out,
         "strides": strides,
         "dilations": dilations,
         "padding": padding_of(task, (weights.shape[1], weights.shape[2]), strides, dilations),
         "clamp": task.clamp,
+        "asymmetric": is_hybrid(task.type(0), weights) and hybrid_asymmetric,
     }
 
 
-def _drop_absent_bias(task: Import) -> None:
-    _constant_operands(task)
+def _operands(task: Import) -> None:
+    """Drops an absent bias; 8-bit weights must be known, float ones may be computed at run time."""
+    for value in task.inputs[1:]:
+        if value is not None and value.data is None and not value.type.is_float:
+            raise UnsupportedOperatorError("its weights are computed at run time")
     if len(task.inputs) == 3 and task.inputs[2] is None:
         del task.inputs[2]
 
 
-def _constant_operands(task: Import) -> None:
-    for value in task.inputs[1:]:
-        if value is not None and value.data is None:
-            raise UnsupportedOperatorError("its weights are computed at run time")
-
-
 def conv_2d(task: Import) -> Op:
-    return Conv2d(**_windowed(task))
+    # TFLite's hybrid convolution is asymmetric where the channels have different scales.
+    quantization = task.type(1).quantization
+    per_channel = quantization is not None and np.unique(quantization.scale).size > 1
+    return Conv2d(**_windowed(task, per_channel))
 
 
 def depthwise_conv_2d(task: Import) -> Op:
-    return DepthwiseConv2d(**_windowed(task))
+    return DepthwiseConv2d(**_windowed(task, True))
 
 
 def fully_connected(task: Import) -> Op:
     if task.options["weights_format"] not in (0, "default"):
         raise UnsupportedOperatorError("shuffled weights are not supported")
-    _drop_absent_bias(task)
-    return FullyConnected(task.out, bool(task.options["keep_num_dims"]), task.clamp)
+    _operands(task)
+    asymmetric = is_hybrid(task.type(0), task.type(1)) and bool(task.options["asymmetric_quantize_inputs"])
+    return FullyConnected(task.out, bool(task.options["keep_num_dims"]), task.clamp, asymmetric)
 
 
 IMPORTERS: Mapping[str, Importer] = {

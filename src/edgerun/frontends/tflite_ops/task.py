@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from edgerun import knobs
 from edgerun.errors import FormatError, UnsupportedOperatorError
 from edgerun.formats.tflite_model import Operator
 from edgerun.ir.conv import Padding, Pair
 from edgerun.ir.graph import Node, Value
 from edgerun.ir.op import NO_CLAMP, Clamp, Op, expect
 from edgerun.ir.quantize import Requantize
+from edgerun.ir.shape import Reshape
 from edgerun.ir.types import Array, Element, TensorType
 
 ACTIVATIONS: Mapping[str, Clamp] = {
@@ -50,6 +52,8 @@ class Known:
             if last.data is not None or last in self._arrays or node is None:
                 todo.pop()
                 continue
+            if sum(v.type.nbytes for v in node.outputs) > knobs.max_fold_bytes():
+                return None
             inputs = [v for v in node.inputs if v is not None and v.data is None and v not in self._arrays]
             if any(v not in self._producers for v in inputs):
                 return None
@@ -115,20 +119,36 @@ class Import:
             raise FormatError(f"Operator {self.operator.index} {self.operator.name} lacks input {i}.")
         return value
 
+    def constant(self, i: int, name: str) -> Array:
+        """Input i, which has to be known before the run."""
+        data = self.known.array(self.value(i))
+        if data is None:
+            raise NeedsValue(name, self.value(i))
+        return data
+
     def constants(self, *names: str) -> list[Array]:
         """The inputs behind the first one as arrays known before the run, which are taken off `inputs`."""
-        arrays = []
-        for i, name in enumerate(names, start=1):
-            data = self.known.array(self.value(i))
-            if data is None:
-                raise NeedsValue(name, self.value(i))
-            arrays.append(data)
+        arrays = [self.constant(i, name) for i, name in enumerate(names, start=1)]
         del self.inputs[1:]
         return arrays
 
     def integers(self, name: str) -> tuple[int, ...]:
         """The one constant input behind the first, as integers."""
         return tuple(int(v) for v in self.constants(name)[0].reshape(-1))
+
+    def apply(self, op: Op, i: int = 0) -> None:
+        """Puts `op`, of one input and one output, between input i and the operator."""
+        value = self.value(i)
+        name = f"{self.outputs[0].name}/{op.name.lower()}_{len(self.nodes)}"
+        made = Value(name, op.infer(value.type)[0])
+        self.nodes.append(Node(op, [value], [made]))
+        self.inputs[i] = made
+
+    def give(self, array: Array) -> Op:
+        """The operator whose result is `array`, whatever is fed."""
+        name = f"{self.outputs[0].name}/value"
+        self.inputs[:] = [Value(name, TensorType(array.shape, array.dtype), data=array)]
+        return Reshape(array.shape)
 
     def requantize_inputs(self) -> None:
         """Gives 8-bit inputs the element type of the output."""
@@ -141,6 +161,12 @@ class Import:
 
 
 Importer = Callable[[Import], Op]
+
+
+def axis_of(value: Any, rank: int) -> int:
+    """An axis that may count from the end."""
+    (axis,) = axes((int(value),), rank)
+    return axis
 
 
 def axes(values: tuple[int, ...], rank: int) -> tuple[int, ...]:

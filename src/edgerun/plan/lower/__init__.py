@@ -7,7 +7,19 @@ An operator without one runs in Python through its eval.
 from __future__ import annotations
 
 from edgerun.ir.graph import Graph
-from edgerun.plan.lower import conv, detection, elementwise, int16, pool, quantize, recurrent, resize, shape  # noqa: F401 - they register themselves
+from edgerun.plan.lower import (  # noqa: F401 - they register themselves
+    conv,
+    detection,
+    elementwise,
+    gather,
+    int16,
+    pool,
+    quantize,
+    recurrent,
+    resize,
+    search,
+    shape,
+)
 from edgerun.plan.lower.lowering import LOWERINGS, Lowering
 from edgerun.plan.plan import Plan
 

@@ -1,102 +1,175 @@
-"""Convolutions and the fully connected layer: the verbs conv and dwconv."""
+"""Convolutions and the fully connected layer: the verbs conv and dwconv, their float forms (conv_f32, dwconv_f32)
+and their hybrid ones (quantize_dynamic before conv_hybrid, dwconv_hybrid)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from edgerun.ir.conv import Conv2d, DepthwiseConv2d, FullyConnected
 from edgerun.ir.graph import Node
 from edgerun.ir.op import output_multiplier, quantization_of
-from edgerun.ir.types import Array, Element
+from edgerun.ir.sums import SumOfProducts, is_hybrid
+from edgerun.ir.types import FLOAT32, INT8, INT32, Array, TensorType
 from edgerun.plan.lower.lowering import Lowering, clamp_attributes, constant, lowers
 from edgerun.plan.plan import Attribute, Quantum, Weights
 
-
-def _weights(node: Node, values: Array, channels: int) -> Weights:
-    bias = node.inputs[2].data if len(node.inputs) > 2 and node.inputs[2] is not None else None
-    w = node.inputs[1]
-    assert w is not None
-    return Weights(
-        values,
-        quantization_of(w.type).zero_point,
-        np.zeros(channels, np.int32) if bias is None else bias.reshape(-1).astype(np.int32, copy=False),
-    )
+Window = Mapping[str, Attribute]
+POINT: Window = {"kernel": (1, 1), "strides": (1, 1), "dilations": (1, 1), "padding": (0, 0)}
 
 
-def _multipliers(node: Node, out: Element, channels: int) -> Array:
-    x, w = node.types()[:2]
-    m = output_multiplier(quantization_of(x), quantization_of(w), quantization_of(out))
-    return np.ascontiguousarray(np.broadcast_to(m, channels))
+def window_of(op: Conv2d | DepthwiseConv2d, kernel: tuple[int, int]) -> Window:
+    return {
+        "kernel": kernel,
+        "strides": op.strides,
+        "dilations": op.dilations,
+        "padding": op.padding[:2],
+    }
 
 
-def _convolve(
+def convolve(
+    lo: Lowering, node: Node, verb: str, x: int, y: int, window: Window, shape: tuple[int, ...]
+) -> None:
+    """The step, or two of them, for NHWC tensors x and y: `verb` is conv, with weights of `shape` [outputs,
+    depth], or dwconv, with [height, width, channels]."""
+    op = node.op
+    assert isinstance(op, SumOfProducts)
+    kinds = node.types()
+    depth = shape[1] if verb == "conv" else shape[0] * shape[1]
+    macs = math.prod(lo.shape(y)) * depth
+    if kinds[0].is_8bit:
+        n = shape[0] if verb == "conv" else shape[2]
+        m = output_multiplier(
+            quantization_of(kinds[0]), quantization_of(kinds[1]), quantization_of(op.out)
+        )
+        attributes = {
+            **window,
+            "input_zero_point": Quantum(quantization_of(kinds[0]).zero, x),
+            "multiplier": np.ascontiguousarray(np.broadcast_to(m, n)),
+            **clamp_attributes(op.out, op.clamp, y),
+        }
+        lo.step(verb, (x,), (y,), attributes, weights=_weights(node, verb, shape), macs=macs)
+    elif is_hybrid(kinds[0], kinds[1]):
+        _hybrid(lo, node, verb, x, y, window, shape, macs)
+    else:
+        attributes = {**window, "out_min": op.clamp[0], "out_max": op.clamp[1]}
+        operands = [v for v in node.inputs[1:] if v is not None]
+        if all(v.data is not None for v in operands):
+            weights = _weights(node, verb, shape)
+            lo.step(f"{verb}_f32", (x,), (y,), attributes, weights=weights, macs=macs)
+        else:
+            inputs = (x, *_operands_of_the_run(lo, node, verb, shape))
+            lo.step(f"{verb}_f32", inputs, (y,), attributes, macs=macs)
+
+
+def _weights(node: Node, verb: str, shape: tuple[int, ...]) -> Weights:
+    """The constant weights in `shape`, whose values are in this order already or, where a depthwise
+    convolution is an ordinary one, in the transposed one."""
+    w, kind = constant(node, 1), node.types()[1]
+    n = shape[0] if verb == "conv" else shape[2]
+    if verb == "conv" and isinstance(node.op, DepthwiseConv2d):
+        values = np.ascontiguousarray(w.reshape(shape[1], n).T)
+    else:
+        values = w.reshape(shape)
+    zero = np.zeros(1, np.int32) if kind.quantization is None else kind.quantization.zero_point
+    return Weights(values, zero, _bias(node, n))
+
+
+def _bias(node: Node, n: int) -> Array:
+    dtype = INT32 if node.types()[0].is_8bit else FLOAT32
+    if len(node.inputs) < 3 or node.inputs[2] is None:
+        return np.zeros(n, dtype)
+    return constant(node, 2).reshape(-1).astype(dtype, copy=False)
+
+
+def _operands_of_the_run(
+    lo: Lowering, node: Node, verb: str, shape: tuple[int, ...]
+) -> tuple[int, int]:
+    """Weights and bias as tensors of their own, which nothing else can move."""
+    kind, made = node.types()[1], []
+    w = lo.tensor(node.inputs[1])
+    if verb == "conv" and isinstance(node.op, DepthwiseConv2d):
+        turned = lo.temporary(w, shape)
+        flat = lo.reshaped(w, (shape[1], shape[0]))
+        lo.copy(flat, turned, shape, source_dims=(1, 0))
+        made.append(turned)
+    else:
+        made.append(_own_copy(lo, w))
+    if len(node.inputs) < 3 or node.inputs[2] is None:
+        n = shape[0] if verb == "conv" else shape[2]
+        kind = TensorType((n,), FLOAT32)
+        made.append(lo.layout.new("no bias", kind, data=np.zeros(n, np.float32)))
+    else:
+        made.append(_own_copy(lo, lo.tensor(node.inputs[2])))
+    return made[0], made[1]
+
+
+def _own_copy(lo: Lowering, i: int) -> int:
+    if lo.layout.tensors[i].data is not None:
+        return i
+    copied = lo.temporary(i, lo.shape(i))
+    lo.copy(i, copied, lo.shape(i))
+    return copied
+
+
+def _hybrid(
     lo: Lowering,
+    node: Node,
     verb: str,
     x: int,
     y: int,
-    op: Conv2d | DepthwiseConv2d | FullyConnected,
-    multiplier: Array,
-    weights: Weights,
-    kernel: tuple[int, int],
+    window: Window,
+    shape: tuple[int, ...],
+    macs: int,
 ) -> None:
-    window: dict[str, Attribute] = {
-        "kernel": kernel,
-        "strides": (1, 1),
-        "dilations": (1, 1),
-        "padding": (0, 0),
+    op = node.op
+    assert isinstance(op, SumOfProducts)
+    name, n = lo.layout.tensors[x].name, lo.shape(x)[0]
+    # Depthwise sums fit float32 exactly: their quanta are kept as floats, without the zero point.
+    dtype = INT8 if verb == "conv" else FLOAT32
+    q = lo.layout.new(f"{name}/quantized", TensorType(lo.shape(x), dtype))
+    scale = lo.layout.new(f"{name}/scale", TensorType((n,), FLOAT32))
+    zero = lo.layout.new(f"{name}/zero", TensorType((n,), INT32))
+    lo.step("quantize_dynamic", (x,), (q, scale, zero), {"asymmetric": int(op.asymmetric)})
+    weights = _weights(node, verb, shape)
+    channels = lo.shape(y)[3]
+    scales = quantization_of(node.types()[1]).scale
+    attributes: dict[str, Attribute] = {
+        **window,
+        "weight_scale": np.ascontiguousarray(np.broadcast_to(scales, channels)),
+        "scales_in_turn": int(op.scales_in_turn),
+        "out_min": op.clamp[0],
+        "out_max": op.clamp[1],
     }
-    if not isinstance(op, FullyConnected):
-        window |= {"strides": op.strides, "dilations": op.dilations, "padding": op.padding[:2]}
-    zero = quantization_of(lo.layout.tensors[x].type).zero
-    size = math.prod(lo.shape(y))
-    depth = weights.values.shape[1] if verb == "conv" else kernel[0] * kernel[1]
-    lo.step(
-        verb,
-        (x,),
-        (y,),
-        {
-            **window,
-            "input_zero_point": Quantum(zero, x),
-            "multiplier": multiplier,
-            **clamp_attributes(op.out, op.clamp, y),
-        },
-        weights=weights,
-        macs=size * depth,
-    )
+    inputs = (q, scale, zero) if verb == "conv" else (q, scale)
+    lo.step(f"{verb}_hybrid", inputs, (y,), attributes, weights=weights, macs=macs)
 
 
 @lowers(Conv2d)
 def _conv2d(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, Conv2d)
-    w = constant(node, 1)
-    n = w.shape[0]
-    weights = _weights(node, w.reshape(n, -1), n)
+    n, *kernel, c = node.types()[1].shape
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
-    _convolve(lo, "conv", x, y, op, _multipliers(node, op.out, n), weights, (w.shape[1], w.shape[2]))
+    convolve(lo, node, "conv", x, y, window_of(op, (kernel[0], kernel[1])), (n, math.prod(kernel) * c))
 
 
 @lowers(DepthwiseConv2d)
 def _depthwise(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, DepthwiseConv2d)
-    w = constant(node, 1)
-    _, kernel_h, kernel_w, channels = w.shape
+    _, h, w, channels = node.types()[1].shape
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
-    multiplier = _multipliers(node, op.out, channels)
     in_channels = lo.shape(x)[3]
     if in_channels == 1:
         # Every output reads the one input channel: an ordinary convolution.
-        flat = np.ascontiguousarray(w.reshape(kernel_h * kernel_w, channels).T)
-        weights = _weights(node, flat, channels)
-        _convolve(lo, "conv", x, y, op, multiplier, weights, (kernel_h, kernel_w))
+        convolve(lo, node, "conv", x, y, window_of(op, (h, w)), (channels, h * w))
         return
     if in_channels != channels:
         x = _repeat_channels(lo, x, channels // in_channels)
-    weights = _weights(node, w.reshape(kernel_h, kernel_w, channels), channels)
-    _convolve(lo, "dwconv", x, y, op, multiplier, weights, (kernel_h, kernel_w))
+    convolve(lo, node, "dwconv", x, y, window_of(op, (h, w)), (h, w, channels))
 
 
 def _repeat_channels(lo: Lowering, x: int, times: int) -> int:
@@ -110,19 +183,9 @@ def _repeat_channels(lo: Lowering, x: int, times: int) -> int:
 
 @lowers(FullyConnected)
 def _fully_connected(lo: Lowering, node: Node) -> None:
-    op = node.op
-    assert isinstance(op, FullyConnected)
-    w = constant(node, 1)
-    n, k = w.shape
+    n, k = node.types()[1].shape
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     rows = math.prod(lo.shape(y)) // n
-    _convolve(
-        lo,
-        "conv",
-        lo.reshaped(x, (rows, 1, 1, k)),
-        lo.reshaped(y, (rows, 1, 1, n)),
-        op,
-        _multipliers(node, op.out, n),
-        _weights(node, w, n),
-        (1, 1),
+    convolve(
+        lo, node, "conv", lo.reshaped(x, (rows, 1, 1, k)), lo.reshaped(y, (rows, 1, 1, n)), POINT, (n, k)
     )

@@ -53,6 +53,9 @@ def _conv2d(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, Conv2d)
     w = constant(node, 1)
+    if w.shape[3] != node.types()[0].shape[3]:  # in groups
+        lo.host(node)
+        return
     window = {
         "kernel": (w.shape[1], w.shape[2]),
         "strides": op.strides,

@@ -125,6 +125,8 @@ class Lowering:
     ) -> None:
         """Copies a box: loop dimension i walks dimension source_dims[i] of the source in steps of
         source_steps[i], and dimension i of the target; the target's rest is `fill`, when given."""
+        if 0 in self.shape(target) or (0 in shape and fill is None):
+            return  # nothing to write
         rank = len(shape)
         dims = source_dims or tuple(range(rank))
         steps = source_steps or (1,) * rank

@@ -1,0 +1,94 @@
+// The body of every version, written once over the vector types of kernels/vec. Each function takes
+// whole vectors from i on, and says where it stopped.
+
+template <class V>
+ptrdiff_t min_max_run(const float* x, ptrdiff_t n, ptrdiff_t i, float* lo, float* hi) {
+  if (i + V::kLanes > n) return i;
+  auto low = V::set(*lo), high = V::set(*hi);
+  for (; i + V::kLanes <= n; i += V::kLanes) {
+    const auto v = V::load(x + i);
+    low = V::min(v, low);
+    high = V::max(v, high);
+  }
+  float lows[V::kLanes], highs[V::kLanes];
+  V::store(lows, low);
+  V::store(highs, high);
+  for (int lane = 0; lane < V::kLanes; ++lane) {
+    *lo = lows[lane] < *lo ? lows[lane] : *lo;
+    *hi = highs[lane] > *hi ? highs[lane] : *hi;
+  }
+  return i;
+}
+
+// Half away from zero, of |x| < 2^22: rounded half to even, and one further where x was just between
+// that and its neighbour away from zero. That is where the rest is the very half; max() and min()
+// with the float before it leave 2^-25 of it, and nothing of any other rest.
+template <class V>
+typename V::Float round_away(typename V::Float x) {
+  constexpr float kBelowHalf = 0.49999997f, kLast = 33554432.0f;  // 1/2 - 2^-25, 2^25
+  const auto even = V::to_float(V::round(x));
+  const auto rest = V::add(x, V::mul(even, V::set(-1.0f)));
+  // The rest counts towards the sign of x only.
+  const auto above = V::max(V::min(rest, x), V::set(kBelowHalf));
+  const auto below = V::min(V::max(rest, x), V::set(-kBelowHalf));
+  const auto up = V::mul(V::add(above, V::set(-kBelowHalf)), V::set(kLast));
+  const auto down = V::mul(V::add(below, V::set(kBelowHalf)), V::set(kLast));
+  return V::add(even, V::add(up, down));
+}
+
+template <class V>
+ptrdiff_t quantize_run(const DynamicQuantizeArgs& args, ptrdiff_t i) {
+  const auto inverse = V::set(args.inverse), offset = V::set(args.offset);
+  const auto lo = V::set(args.lo), hi = V::set(args.hi);
+  const auto far = V::set(1000.0f), minus_far = V::set(-1000.0f);
+  const auto one = [&](ptrdiff_t at) {
+    auto v = V::add(offset, V::mul(V::load(args.x + at), inverse));
+    v = V::min(V::max(v, minus_far), far);  // what round_away() and the conversion can take
+    return V::min(V::max(round_away<V>(v), lo), hi);
+  };
+  if (args.out8 != nullptr) {
+    const auto shift = V::set_int(args.shift);
+    for (; i + V::kLanes <= args.n; i += V::kLanes) {
+      V::store_u8(args.out8 + i, V::add(V::round(one(i)), shift));
+    }
+    return i;
+  }
+  const auto zero = V::set(-static_cast<float>(args.zero));
+  for (; i + V::kLanes <= args.n; i += V::kLanes) V::store(args.outf + i, V::add(one(i), zero));
+  return i;
+}
+
+template <class V>
+ptrdiff_t finish_run(const HybridFinishArgs& args, ptrdiff_t i) {
+  const auto x_scale = V::set(args.x_scale), lo = V::set(args.lo), hi = V::set(args.hi);
+  const auto zero = V::set_int(args.zero);
+  for (; i + V::kLanes <= args.n; i += V::kLanes) {
+    auto s = x_scale;
+    if (args.sums != nullptr) {
+      const auto correction = V::mul(zero, V::load_int(args.weight_sums + i));
+      s = V::to_float(V::sub(V::load_int(args.sums + i), correction));
+    } else {
+      s = V::load(args.acc + i);
+    }
+    const auto scale = V::load(args.weight_scale + i);
+    s = args.in_turn ? V::mul(V::mul(s, scale), x_scale) : V::mul(s, V::mul(scale, x_scale));
+    s = V::add(s, V::load(args.bias + i));
+    V::store(args.out + i, V::min(hi, V::max(lo, s)));
+  }
+  return i;
+}
+
+template <class V>
+void min_max(const float* x, ptrdiff_t n, float* lo, float* hi) {
+  min_max_run<ScalarVec>(x, n, min_max_run<V>(x, n, 0, lo, hi), lo, hi);
+}
+
+template <class V>
+void quantize(const DynamicQuantizeArgs& args) {
+  quantize_run<ScalarVec>(args, quantize_run<V>(args, 0));
+}
+
+template <class V>
+void finish(const HybridFinishArgs& args) {
+  finish_run<ScalarVec>(args, finish_run<V>(args, 0));
+}

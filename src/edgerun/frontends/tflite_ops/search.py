@@ -1,0 +1,33 @@
+"""Looking for values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from edgerun.frontends.tflite_ops.task import Import, Importer
+from edgerun.ir.op import Op
+from edgerun.ir.search import Bucketize, TopK, Unique, Where
+from edgerun.ir.types import INT64
+
+
+def top_k(task: Import) -> Op:
+    return TopK(int(task.constants("k")[0].item()))
+
+
+def where(task: Import) -> Op:
+    known = task.known.array(task.value(0))
+    return Where() if known is None else task.give(np.argwhere(known).astype(INT64))
+
+
+def bucketize(task: Import) -> Op:
+    return Bucketize(tuple(float(b) for b in task.options["boundaries"]))
+
+
+IMPORTERS: Mapping[str, Importer] = {
+    "BUCKETIZE": bucketize,
+    "TOPK_V2": top_k,
+    "UNIQUE": lambda task: Unique(task.outputs[1].type.dtype),
+    "WHERE": where,
+}

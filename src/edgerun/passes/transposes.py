@@ -1,0 +1,165 @@
+"""Transposes: those that move nothing, those in pairs, and those that wait behind elementwise operators.
+
+Converters from channels-first models put a transpose before and behind every convolution. Each is moved
+down through the operators that do not care about the order of dimensions until it meets its inverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edgerun.ir.graph import Graph, Node, Value
+from edgerun.ir.op import Op
+from edgerun.ir.shape import Concat, MirrorPad, Pad, Reshape, Slice, Split, Tile, Transpose
+from edgerun.ir.types import Shape
+from edgerun.passes.rewrite import remove_dead, replace_uses
+
+Perm = tuple[int, ...]
+
+
+def sink_transposes(graph: Graph) -> None:
+    """Moves transposes down to where they meet their inverse, as long as fewer elements are moved then."""
+    while True:
+        nodes = [Node(n.op, list(n.inputs), list(n.outputs), n.index) for n in graph.nodes]
+        tried = Graph(graph.name, graph.inputs, graph.outputs, nodes)
+        _sink(tried)
+        merge_transposes(tried)
+        if _moved(tried) >= _moved(graph):
+            return
+        graph.nodes = tried.nodes
+
+
+def _moved(graph: Graph) -> int:
+    """How many elements are moved by transposes."""
+    return sum(n.outputs[0].type.size for n in graph.nodes if isinstance(n.op, Transpose))
+
+
+# -- pairs --
+
+
+def merge_transposes(graph: Graph) -> None:
+    """A transpose of a transpose is one, or nothing; one that moves only dimensions of 1 is a reshape; a
+    reshape of a reshape is one."""
+    producers = graph.producers()
+
+    def producer(node: Node) -> Node | None:
+        return producers.get(node.inputs[0]) if node.inputs and node.inputs[0] is not None else None
+
+    for node in graph.nodes:
+        first = producer(node)
+        if isinstance(node.op, Transpose):
+            if first is not None and isinstance(first.op, Transpose):
+                node.op = Transpose(tuple(first.op.perm[p] for p in node.op.perm))
+                node.inputs = list(first.inputs)
+                first = producer(node)
+            x, y, perm = node.inputs[0], node.outputs[0], node.op.perm
+            assert x is not None
+            if _keeps_order(perm, x.type.shape):
+                node.op = Reshape(y.type.shape)
+            if perm == tuple(range(len(perm))):
+                replace_uses(graph, y, x)
+        if isinstance(node.op, Reshape) and first is not None and isinstance(first.op, Reshape):
+            node.inputs = list(first.inputs)
+    remove_dead(graph)
+
+
+def _keeps_order(perm: Perm, shape: Shape) -> bool:
+    """Whether the dimensions that are not 1 stay in their order."""
+    long = [p for p in perm if shape[p] != 1]
+    return long == sorted(long)
+
+
+# -- moving down --
+
+
+def _sink(graph: Graph) -> None:
+    """Every operator that can is put in front of the transposes it reads, in the order of the graph."""
+    producers = graph.producers()
+    constants: dict[tuple[Value, Perm], Value] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        swapped = _swap(node, producers, constants)
+        nodes += swapped or [node]
+        for made in swapped:
+            producers.update(dict.fromkeys(made.outputs, made))
+    graph.nodes = nodes
+
+
+def _swap(
+    node: Node, producers: dict[Value, Node], constants: dict[tuple[Value, Perm], Value]
+) -> list[Node]:
+    """The operator on what was transposed, and the transposes of its results; empty where that cannot be."""
+    perm = _common_perm(node, producers)
+    op = None if perm is None else _transposed(node.op, perm)
+    if perm is None or op is None:
+        return []
+    inputs: list[Value] = []
+    for value in node.inputs:
+        assert value is not None
+        source = producers[value].inputs[0] if value in producers else _constant(value, perm, constants)
+        if source is None:
+            return []
+        inputs.append(source)
+    types = op.infer(*(v.type for v in inputs))
+    results = [Value(_name(v, perm), t) for v, t in zip(node.outputs, types, strict=True)]
+    transposes = [
+        Node(Transpose(perm), [made], [value], node.index)
+        for made, value in zip(results, node.outputs, strict=True)
+    ]
+    return [Node(op, list(inputs), results, node.index), *transposes]
+
+
+def _name(value: Value, perm: Perm) -> str:
+    """The name of what `perm` turns into the value."""
+    return f"{value.name}/{''.join(map(str, _inverse(perm)))}"
+
+
+def _common_perm(node: Node, producers: dict[Value, Node]) -> Perm | None:
+    """The one permutation of the transposes that the operator reads, when all else it reads is constant."""
+    perms: set[Perm] = set()
+    for value in node.inputs:
+        producer = producers.get(value) if value is not None else None
+        if producer is not None and isinstance(producer.op, Transpose):
+            perms.add(producer.op.perm)
+        elif value is None or value.data is None:
+            return None
+    return perms.pop() if len(perms) == 1 else None
+
+
+def _constant(value: Value, perm: Perm, made: dict[tuple[Value, Perm], Value]) -> Value | None:
+    """A constant as it has to be so that `perm` makes it what it is, or what broadcasts like it."""
+    assert value.data is not None
+    kind = value.type
+    if len(kind.shape) > len(perm) or (kind.quantization is not None and not kind.quantization.per_tensor):
+        return None
+    if (value, perm) not in made:
+        shape = (1,) * (len(perm) - len(kind.shape)) + kind.shape
+        data = value.data.reshape(shape).transpose(_inverse(perm)).copy(order="C")
+        data.setflags(write=False)
+        made[value, perm] = Value(_name(value, perm), kind.with_shape(data.shape), data=data)
+    return made[value, perm]
+
+
+def _inverse(perm: Perm) -> Perm:
+    return tuple(sorted(range(len(perm)), key=perm.__getitem__))
+
+
+def _transposed(op: Op, perm: Perm) -> Op | None:
+    """The operator that does in front of the transpose what `op` does behind it."""
+    if op.elementwise:
+        return op
+    if isinstance(op, Concat | Split):
+        return replace(op, axis=perm[op.axis])
+    back = _inverse(perm)
+
+    def order(values: Sequence[int]) -> tuple[int, ...]:
+        return tuple(values[i] for i in back)
+
+    if isinstance(op, Pad | MirrorPad):
+        return replace(op, before=order(op.before), after=order(op.after))
+    if isinstance(op, Slice):
+        return Slice(order(op.starts), order(op.sizes), order(op.steps))
+    if isinstance(op, Tile):
+        return Tile(order(op.multiples))
+    return None

@@ -1,0 +1,15 @@
+"""Looking for values: the verb top_k."""
+
+from __future__ import annotations
+
+from edgerun.ir.graph import Node
+from edgerun.ir.search import TopK
+from edgerun.plan.lower.lowering import Lowering, lowers
+
+
+@lowers(TopK)
+def _top_k(lo: Lowering, node: Node) -> None:
+    x = lo.tensor(node.inputs[0])
+    values, indices = map(lo.tensor, node.outputs)
+    if node.outputs[0].type.size:
+        lo.step("top_k", (x,), (values, indices), {})
