@@ -46,7 +46,7 @@ def micro_runner(model: bytes) -> Run:
     return run
 
 
-def compare(model: bytes, truth: Run, tolerance: float = 0.0) -> None:
+def compare(model: bytes, truth: Run, tolerance: float = 0.0, varies: bool = True) -> None:
     session = Session(model, 1)
     (info,) = session.inputs
     rng = np.random.default_rng(0)
@@ -60,7 +60,7 @@ def compare(model: bytes, truth: Run, tolerance: float = 0.0) -> None:
         (mine,) = session.run(x).values()
         np.testing.assert_allclose(mine, truth(x), rtol=0, atol=tolerance)
         seen.add(mine.tobytes())
-    assert len(seen) > 1
+    assert len(seen) > 1 or not varies
     session.reset()
     first = session.run(x)
     session.run(x)
@@ -101,7 +101,8 @@ def test_shared_models_over_many_runs(
     name: str, make: Callable[[bytes], Run], tolerance: float
 ) -> None:
     model = shared(f"models/{name}.tflite").read_bytes()
-    compare(model, make(model), tolerance)
+    # The weights of the scrambled model are noise: it is always sure of the same.
+    compare(model, make(model), tolerance, varies="scrambled" not in name)
 
 
 test_shared_models_over_many_runs.pytestmark += needs_shared
