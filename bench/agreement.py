@@ -98,23 +98,42 @@ def reference(path: Path) -> AnyReference:
 # -- inputs --
 
 
-def picture(path: Path, info: TensorInfo, highest: float = 1.0) -> Array:
-    """A picture stretched to an image input [1, height, width, 1 or 3] or [1, 3, height, width]; uint8, int8
-    by the flip of the highest bit, as all of these models want it, float32 in 0 .. `highest`."""
+def picture(
+    path: Path,
+    info: TensorInfo,
+    highest: float = 1.0,
+    *,
+    lowest: float = 0.0,
+    bgr: bool = False,
+    letterbox: bool = False,
+) -> Array:
+    """A picture stretched to an image input [1, height, width, 1 or 3] or [1, 3, height, width], or in its
+    own proportions on grey (letterbox); uint8, int8 by the flip of the highest bit, as all of these models
+    want it, float32 in `lowest` .. `highest`."""
     planar = info.shape[1] == 3
     _, height, width, channels = (info.shape[i] for i in ((0, 2, 3, 1) if planar else (0, 1, 2, 3)))
     flags = cv2.IMREAD_GRAYSCALE if channels == 1 else cv2.IMREAD_COLOR
     image = cv2.imread(str(path), flags)
     assert image is not None, f"{path} cannot be read"
+    if letterbox:
+        image = _padded(image, int(width) / int(height))
     image = cv2.resize(image, (int(width), int(height)), interpolation=cv2.INTER_AREA)
-    if channels == 3:
+    if channels == 3 and not bgr:
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     array = image.reshape(1, int(height), int(width), int(channels))
     if planar:
         array = np.ascontiguousarray(array.transpose(0, 3, 1, 2))
     if info.dtype == np.float32:
-        return (array * np.float32(highest / 255)).astype(np.float32)
+        return (array * np.float32((highest - lowest) / 255) + np.float32(lowest)).astype(np.float32)
     return array if info.dtype == np.uint8 else (array.view(np.uint8) ^ np.uint8(0x80)).view(np.int8)
+
+
+def _padded(image: Array, proportion: float) -> Array:
+    """A picture with grey bars, so that its width is `proportion` times its height."""
+    height, width = image.shape[:2]
+    across, down = max(0, round(height * proportion) - width), max(0, round(width / proportion) - height)
+    sides = (down // 2, down - down // 2, across // 2, across - across // 2)
+    return cv2.copyMakeBorder(image, *sides, cv2.BORDER_CONSTANT, value=(114, 114, 114))
 
 
 def centre_crop(path: Path, side: int) -> Array:

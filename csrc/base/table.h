@@ -3,7 +3,7 @@
 // All are polynomials or sums of a fixed order in double after a range reduction, made of the four
 // operations and bit patterns alone: no call to libm, whose answers differ between systems.
 // Relative error below 1e-13, with infinities and NaN as in C. They assume round-to-nearest and no
-// contraction into FMA. They are for tables and box coordinates, not for inner loops.
+// contraction into FMA. They are for tables, box coordinates and rare operators, not for inner loops.
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,8 @@ double poly_erf(double x);
 // |x| <= 2^20; NaN beyond, where a quantised angle has no meaning any more.
 double poly_sin(double x);
 double poly_cos(double x);
+// x to the power of y, with the special cases of C's pow.
+double poly_pow(double x, double y);
 
 // Softmax's exponent in fixed point: out[d] = round_half_even(exp(-d * beta_times_scale) * 2^22).
 // Throws Error unless beta_times_scale is finite and not negative.

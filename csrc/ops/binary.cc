@@ -9,58 +9,14 @@
 //          b_multiplier                       add, sub only: b's scale / the output's scale
 // integers out_zero_point, out_min, out_max   as stored
 #include "kernels/binary/binary.h"
+
+#include "ops/broadcast.h"
 #include "ops/common.h"
 
 namespace edgerun {
 namespace {
 
 constexpr int64_t kGrain = 32 * 1024;  // elements per tile
-constexpr int64_t kRunCost = 32;       // what a run costs beyond its elements, in elements
-constexpr size_t kMaxRank = 8;
-
-// One dimension of the joint walk, in bytes; a step of 0 repeats.
-struct Dim {
-  int64_t size = 1, a_step = 0, b_step = 0, out_step = 0;
-};
-
-// The step along each of `rank` dimensions of a tensor of rank <= `rank`, aligned at the last one.
-std::vector<int64_t> steps_of(const TensorRef& tensor, size_t rank) {
-  std::vector<int64_t> steps(rank, 0);
-  int64_t step = 1;
-  for (size_t i = 0; i < tensor.shape.size(); ++i) {
-    const int64_t dim = tensor.shape[tensor.shape.size() - 1 - i];
-    if (i == 1) step = tensor.row_stride;
-    if (dim != 1) steps[rank - 1 - i] = step;
-    step *= dim;
-  }
-  return steps;
-}
-
-// The dimensions of the walk, innermost first, as few as possible. The first one is a run: the
-// output's step is 1 there, and those of a and b are 0 or 1.
-std::vector<Dim> merged_dims(const TensorRef& a, const TensorRef& b, const TensorRef& out) {
-  const size_t rank = out.shape.size();
-  const std::vector<int64_t> a_steps = steps_of(a, rank), b_steps = steps_of(b, rank),
-                             out_steps = steps_of(out, rank);
-  std::vector<Dim> dims;
-  for (size_t i = rank; i-- > 0;) {
-    if (out.shape[i] == 1) continue;
-    const Dim dim = {out.shape[i], a_steps[i], b_steps[i], out_steps[i]};
-    // Where the last dimension is 1 the next one may be more than a byte apart: a run of one comes
-    // first.
-    if (dims.empty() && (dim.out_step != 1 || dim.a_step > 1 || dim.b_step > 1)) dims.push_back({});
-    Dim* inner = dims.empty() ? nullptr : &dims.back();
-    if (inner != nullptr && inner->size > 1 && dim.a_step == inner->size * inner->a_step &&
-        dim.b_step == inner->size * inner->b_step &&
-        dim.out_step == inner->size * inner->out_step) {
-      inner->size *= dim.size;
-    } else {
-      dims.push_back(dim);
-    }
-  }
-  if (dims.empty()) dims.push_back({});
-  return dims;
-}
 
 class BinaryOp : public Op {
  public:
@@ -81,101 +37,46 @@ class BinaryOp : public Op {
     args_.b_zero_point = read_stored(spec, b_, "b_zero_point");
     args_.range = read_output_range(spec, output_);
 
-    const std::vector<Dim> dims = merged_dims(a_, b_, output_);
-    inner_ = dims[0];
-    if (inner_.a_step == 0 &&
-        inner_.size > 1) {  // a is the scalar of the run: both operators commute
-      std::swap(a_, b_);
+    walk_ = BroadcastWalk<2>(spec.inputs, output_, kGrain);
+    swapped_ = walk_.scalar(0) && !walk_.scalar(1);  // both operators commute
+    args_.b_scalar = walk_.scalar(swapped_ ? 0 : 1);
+    if (swapped_) {
       std::swap(args_.a_signed, args_.b_signed);
       std::swap(args_.a_zero_point, args_.b_zero_point);
       if (kind != "mul") std::swap(args_.a_multiplier, args_.b_multiplier);
-      swapped_ = true;
     }
-    args_.b_scalar = inner_.size > 1 && (swapped_ ? inner_.a_step : inner_.b_step) == 0;
-    outer_.assign(dims.begin() + 1, dims.end());
-    int64_t runs = 1;
-    for (Dim& dim : outer_) {
-      if (swapped_) std::swap(dim.a_step, dim.b_step);
-      runs *= dim.size;
-    }
-    // A single long run is cut; many runs are dealt out whole.
-    cut_ = runs == 1;
-    tiling_ = cut_ ? Tiling(inner_.size, 1, kGrain) : Tiling(runs, inner_.size + kRunCost, kGrain);
-    tiles_ = tiling_.tiles();
+    tiles_ = walk_.tiles();
   }
 
   void run(const RunContext& context, int64_t begin, int64_t end) const noexcept override {
-    const uint8_t* a = input_bytes(context, a_);
-    const uint8_t* b = input_bytes(context, b_);
-    uint8_t* out = output_bytes(context, output_);
-    BinaryArgs args = args_;
-    const int64_t first = tiling_.begin(begin), last = tiling_.begin(end);
-    if (cut_) {
-      args.a = a + first;
-      args.b = args.b_scalar ? b : b + first;
-      args.out = out + first;
-      args.n = last - first;
-      run_(args);
-      return;
-    }
-    args.n = inner_.size;
-    int64_t index[kMaxRank] = {};
-    int64_t rest = first;
-    for (size_t i = 0; i < outer_.size(); ++i) {
-      index[i] = rest % outer_[i].size;
-      rest /= outer_[i].size;
-    }
-    for (int64_t run = first; run < last; ++run) {
-      int64_t a_at = 0, b_at = 0, out_at = 0;
-      for (size_t i = 0; i < outer_.size(); ++i) {
-        a_at += index[i] * outer_[i].a_step;
-        b_at += index[i] * outer_[i].b_step;
-        out_at += index[i] * outer_[i].out_step;
-      }
-      args.a = a + a_at;
-      args.b = b + b_at;
-      args.out = out + out_at;
-      run_(args);
-      for (size_t i = 0; i < outer_.size() && ++index[i] == outer_[i].size; ++i) index[i] = 0;
-    }
+    walk_.walk({input_bytes(context, a_), input_bytes(context, b_)}, output_bytes(context, output_),
+               begin, end, [this](const auto& inputs, uint8_t* out, int64_t n) {
+                 BinaryArgs args = args_;
+                 args.a = inputs[swapped_ ? 1 : 0];
+                 args.b = inputs[swapped_ ? 0 : 1];
+                 args.out = out;
+                 args.n = n;
+                 run_(args);
+               });
   }
 
  private:
   void (*run_)(const BinaryArgs& args);
   TensorRef a_, b_, output_;
   BinaryArgs args_;
-  Dim inner_;
-  std::vector<Dim> outer_;
-  bool swapped_ = false, cut_ = false;
-  Tiling tiling_;
+  bool swapped_ = false;
+  BroadcastWalk<2> walk_;
 };
 
 std::vector<Candidate> candidates(const StepSpec&, Isa cap) {
   return kernel_candidates(binary_kernels(), cap);
 }
 
-void check_broadcast(const TensorRef& input, const TensorRef& output) {
-  check(input.rank() <= output.rank(), "binary: an input has more dimensions than the output");
-  for (int i = 1; i <= input.rank(); ++i) {
-    const int64_t dim = input.dim(input.rank() - i);
-    check(dim == 1 || dim == output.dim(output.rank() - i),
-          "binary: an input of " + std::to_string(dim) + " cannot be broadcast to " +
-              std::to_string(output.dim(output.rank() - i)));
-  }
-}
-
 std::unique_ptr<Op> prepare(const StepSpec& spec) {
   check_tensors(spec, 2, 1);
   for (const TensorRef& input : spec.inputs) check_8bit(spec, input);
-  const TensorRef& output = spec.outputs[0];
-  check_8bit(spec, output);
-  check(output.shape.size() <= kMaxRank, "binary: more than 8 dimensions");
-  for (const TensorRef& input : spec.inputs) check_broadcast(input, output);
-  for (int i = 1; i <= output.rank(); ++i) {
-    const auto dim_of = [i](const TensorRef& t) { return i <= t.rank() ? t.dim(t.rank() - i) : 1; };
-    check(output.dim(output.rank() - i) == std::max(dim_of(spec.inputs[0]), dim_of(spec.inputs[1])),
-          "binary: the output is not of the broadcast shape of the inputs");
-  }
+  check_8bit(spec, spec.outputs[0]);
+  check_broadcast(spec, spec.inputs, spec.outputs[0]);
   return std::make_unique<BinaryOp>(spec);
 }
 

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -94,6 +96,34 @@ inline float read_scale(const StepSpec& spec, const std::string& name) {
   const double value = read_multiplier(spec, name);
   check(static_cast<float>(value) > 0, spec.verb + ": '" + name + "' must be positive");
   return static_cast<float>(value);
+}
+
+// The value that the text attribute "kind" names in a list of (name, value).
+template <class Kind, size_t kCount>
+Kind read_kind(const StepSpec& spec, const std::pair<const char*, Kind> (&kinds)[kCount]) {
+  const std::string& name = spec.attributes.text("kind");
+  for (const auto& [known, kind] : kinds) {
+    if (name == known) return kind;
+  }
+  throw Error(spec.verb + ": there is no kind called '" + name + "'");
+}
+
+// Two numbers, infinite perhaps, of which the first is not above the second.
+inline std::pair<float, float> read_float_range(const StepSpec& spec, const char* low,
+                                                const char* high) {
+  const auto from = static_cast<float>(spec.attributes.real(low)),
+             to = static_cast<float>(spec.attributes.real(high));
+  check(from <= to, spec.verb + ": '" + low + "' must not be above '" + high + "'");
+  return {from, to};
+}
+
+// The one candidate of a verb that is plain C++ on every machine, and the check of its name.
+inline std::vector<Candidate> generic_candidates(const StepSpec&, Isa) {
+  return {{"generic", "", "any"}};
+}
+inline void check_generic_kernel(const StepSpec& spec) {
+  check(spec.kernel == "generic",
+        spec.verb + ": there is no kernel called '" + spec.kernel + "'");
 }
 
 // How `count` equal pieces of work are dealt out: in tiles of at least `grain` units of cost, a

@@ -1,6 +1,6 @@
 // resize: another height and width of an image, in TFLite's coordinates.
 //
-// inputs   8-bit [N, H, W, C]
+// inputs   8-bit [N, H, W, C]; nearest: any element type
 // outputs  the same element type [N, OH, OW, C]
 // text     kind                                  "bilinear" | "bilinear_q10" | "nearest"
 // integers align_corners, half_pixel_centers     0 or 1
@@ -98,14 +98,15 @@ class ResizeOp : public Op {
     rows_ = Axis{input_.dim(1), output_.dim(1), align_corners, half_pixel}.taps(kind);
     const auto columns = Axis{input_.dim(2), output_.dim(2), align_corners, half_pixel}.taps(kind);
     const auto channels = static_cast<int32_t>(input_.channels());
-    input_step_ = input_.rows() > 1 ? input_.row_stride : input_.channels();
-    output_step_ = output_.rows() > 1 ? output_.row_stride : output_.channels();
+    check(nearest_ || is_8bit(input_.dtype), "resize: only 'nearest' takes every element type");
+    input_step_ = input_.rows() > 1 ? input_.row_stride : input_.row_bytes();
+    output_step_ = output_.rows() > 1 ? output_.row_stride : output_.row_bytes();
     for (const Tap& tap : columns) {
       columns_.push_back({tap.first * channels, tap.second * channels, tap.weight});
       picks_.push_back(tap.first * input_step_);
     }
     const int64_t in_row = input_.dim(2) * input_.channels(),
-                  out_row = output_.dim(2) * output_.channels();
+                  out_row = output_.dim(2) * output_.row_bytes();
     tiling_ = Tiling(output_.dim(0) * output_.dim(1), out_row, kGrain);
     tiles_ = tiling_.tiles();
     scratch_bytes_ = nearest_ ? 0 : (in_row + kResizeSlack) * static_cast<int64_t>(sizeof(int32_t));
@@ -154,9 +155,9 @@ class ResizeOp : public Op {
   }
 
   void pick(const uint8_t* in, uint8_t* out) const noexcept {
-    const auto channels = static_cast<size_t>(input_.channels());
+    const auto bytes = static_cast<size_t>(input_.row_bytes());
     for (const int64_t offset : picks_) {
-      std::memcpy(out, in + offset, channels);
+      std::memcpy(out, in + offset, bytes);
       out += output_step_;
     }
   }
@@ -180,7 +181,6 @@ std::unique_ptr<Op> prepare(const StepSpec& spec) {
   check_tensors(spec, 1, 1);
   const TensorRef& input = spec.inputs[0];
   const TensorRef& output = spec.outputs[0];
-  check_8bit(spec, input);
   check(input.dtype == output.dtype, "resize: input and output must have the same element type");
   check(input.rank() == 4 && output.rank() == 4, "resize: input and output must have 4 dimensions");
   check(input.dim(0) == output.dim(0) && input.dim(3) == output.dim(3),

@@ -4,7 +4,7 @@
 // under sanitizers:
 //
 //   c++ -std=c++17 -O2 -ffp-contract=off -Icsrc csrc/tests/verb_check.cc csrc/base/{isa,table}.cc
-//       csrc/kernels/{binary,copy_nd,pool,quantize,resize,softmax,table}/*.cc
+//       csrc/kernels/{binary,copy_nd,fft,pool,quantize,resize,softmax,table}/*.cc
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -18,133 +18,16 @@
 #include "base/table.h"
 #include "kernels/binary/binary.h"
 #include "kernels/copy_nd/copy_nd.h"
+#include "kernels/fft/fft.h"
 #include "kernels/pool/pool.h"
 #include "kernels/quantize/quantize.h"
 #include "kernels/resize/resize.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/table/table.h"
+#include "tests/harness.h"
 
 namespace edgerun {
 namespace {
-
-int failures = 0;
-
-constexpr int kMaxSize = 2 * 128 + 3;  // the widest loop takes 128 bytes at a time
-
-class Random {
- public:
-  uint32_t next() {  // xorshift
-    state_ ^= state_ << 13;
-    state_ ^= state_ >> 7;
-    state_ ^= state_ << 17;
-    return static_cast<uint32_t>(state_ >> 16);
-  }
-  int between(int low, int high) {
-    return low + static_cast<int>(next() % static_cast<uint32_t>(high - low + 1));
-  }
-  bool coin() { return (next() & 1) != 0; }
-  // Mostly ordinary, sometimes a value that overflows, underflows or saturates.
-  float multiplier() {
-    constexpr float kExtremes[] = {0.0f, 1e-40f, 1e-6f, 1e6f, 3e38f, 1.0f, 0.5f};
-    if (between(0, 3) == 0) return kExtremes[between(0, 6)];
-    return static_cast<float>(next() % 100000) * 2e-5f;
-  }
-  OutputRange range(bool is_signed) {
-    const int base = is_signed ? -128 : 0;
-    const int zero_point = base + between(0, 255);
-    int low = base, high = base + 255;
-    if (coin()) {
-      low += between(0, 200);
-      high = low + between(0, base + 255 - low);
-    }
-    return {static_cast<float>(low - zero_point), static_cast<float>(high - zero_point),
-            zero_point};
-  }
-  int stored(bool is_signed) { return (is_signed ? -128 : 0) + between(0, 255); }
-
- private:
-  uint64_t state_ = 88172645463325252u;
-};
-
-Random random_source;
-
-// Exactly `size` elements, so that a sanitizer sees every byte too many; `skew` moves them off
-// alignment.
-template <class T>
-class Input {
- public:
-  explicit Input(size_t size, size_t skew = 0)
-      : data_(new T[size + skew]), skew_(skew), size_(size) {
-    auto* bytes = reinterpret_cast<uint8_t*>(data_.get());
-    for (size_t i = 0; i < (size + skew) * sizeof(T); ++i)
-      bytes[i] = static_cast<uint8_t>(random_source.next());
-    // Runs of the extremes are as likely as noise.
-    if (random_source.between(0, 4) == 0)
-      std::memset(bytes, random_source.coin() ? 0xff : 0x80, (size + skew) * sizeof(T));
-  }
-  T* get() { return data_.get() + skew_; }
-  size_t size() const { return size_; }
-
- private:
-  std::unique_ptr<T[]> data_;
-  size_t skew_, size_;
-};
-
-// `size` elements between guards.
-template <class T>
-class Output {
- public:
-  explicit Output(size_t size)
-      : bytes_(size * sizeof(T) + 2 * kGuard, kPattern), size_(size * sizeof(T)) {}
-  T* get() { return reinterpret_cast<T*>(bytes_.data() + kGuard); }
-  bool operator==(const Output& other) const { return bytes_ == other.bytes_; }
-  bool guarded() const {
-    for (size_t i = 0; i < kGuard; ++i) {
-      if (bytes_[i] != kPattern || bytes_[kGuard + size_ + i] != kPattern) return false;
-    }
-    return true;
-  }
-
- private:
-  static constexpr size_t kGuard = 64;
-  static constexpr uint8_t kPattern = 0xa5;
-  std::vector<uint8_t> bytes_;
-  size_t size_;
-};
-
-// Counts the comparisons of one kernel.
-class Report {
- public:
-  Report(const char* folder, const KernelInfo& info)
-      : name_(std::string(folder) + "/" + info.name) {}
-  ~Report() {
-    std::printf("%-20s %s (%d cases)\n", name_.c_str(), bad_ == 0 ? "ok" : "FAILED", cases_);
-  }
-  template <class T>
-  void compare(const Output<T>& expected, const Output<T>& got, const std::string& what) {
-    ++cases_;
-    if (expected.guarded() && expected == got) return;
-    ++failures;
-    if (++bad_ <= 5) std::printf("%s differs from generic: %s\n", name_.c_str(), what.c_str());
-  }
-
- private:
-  std::string name_;
-  int cases_ = 0, bad_ = 0;
-};
-
-// Calls check(kernel, generic, report) for each kernel but the generic one; that one against
-// itself, for the guards and the sanitizers.
-template <class Kernel, class Check>
-void for_each(const char* folder, const std::vector<const Kernel*>& kernels, const Check& check) {
-  for (const Kernel* kernel : kernels) {
-    if (!isa_detected(kernel->info.isa)) continue;
-    Report report(folder, kernel->info);
-    check(*kernel, *kernels.back(), report);
-  }
-}
-
-std::string size_text(int n) { return "n = " + std::to_string(n); }
 
 void check_binary() {
   for_each("binary", binary_kernels(),
@@ -415,6 +298,65 @@ void check_copy_nd() {
            });
 }
 
+// How far a transform is from its definition, in quanta of T, of which `one` are 1.
+template <class T>
+double fft_error(void (*run)(const FftArgs<T>&), int length, double one, bool inverse) {
+  const int n = length / 2;
+  const double pi = std::acos(-1.0), sign = inverse ? 1 : -1;
+  const auto size = [](int count) { return static_cast<size_t>(count); };
+  Output<T> roots(size(length)), last_roots(size(length / 4 * 2)), scratch(size(length));
+  const auto set = [one](T* pair, double angle) {
+    pair[0] = static_cast<T>(one * std::cos(angle));
+    pair[1] = static_cast<T>(one * std::sin(angle));
+  };
+  for (int k = 0; k < n; ++k) set(roots.get() + 2 * k, sign * 2 * pi * k / n);
+  for (int k = 0; k < n / 2; ++k)
+    set(last_roots.get() + 2 * k, sign * pi * (static_cast<double>(k + 1) / n + 0.5));
+  // A quarter of the range: no signal of such a spectrum, and no butterfly, overflows.
+  Output<T> in(size(inverse ? length + 2 : length)), out(size(inverse ? length : length + 2));
+  for (int i = 0; i < (inverse ? length + 2 : length); ++i)
+    in.get()[i] = static_cast<T>((random_source.next() / 2147483648.0 - 1) * one / 4);
+  if (inverse) in.get()[1] = in.get()[length + 1] = 0;  // as those of a real signal are
+  run({in.get(), out.get(), scratch.get(), roots.get(), last_roots.get(), length, inverse});
+  if (!out.guarded() || !scratch.guarded()) return HUGE_VAL;
+
+  double worst = 0;
+  const auto compare = [&worst, &out](int i, double expected) {
+    worst = std::max(worst, std::fabs(expected - static_cast<double>(out.get()[i])));
+  };
+  const double divisor = inverse || one != 1 ? length : 1;
+  for (int i = 0; i < (inverse ? length : n + 1); ++i) {
+    double re = 0, im = 0;
+    for (int j = 0; j < (inverse ? n + 1 : length); ++j) {
+      const double angle = sign * 2 * pi * i * j / length, c = std::cos(angle), s = std::sin(angle);
+      if (inverse) {
+        const double twice = j == 0 || j == n ? 1 : 2;
+        re += twice * (in.get()[2 * j] * c - in.get()[2 * j + 1] * s);
+      } else {
+        re += in.get()[j] * c;
+        im += in.get()[j] * s;
+      }
+    }
+    compare(inverse ? i : 2 * i, re / divisor);
+    if (!inverse) compare(2 * i + 1, im / divisor);
+  }
+  return worst;
+}
+
+void check_fft() {
+  for_each("fft", fft_kernels(), [](const FftKernel& kernel, const FftKernel&, Report& report) {
+    for (int length = 4; length <= 240; length += 2) {
+      if (!is_fft_length(length)) continue;
+      for (const bool inverse : {false, true}) {
+        const std::string place = "length = " + std::to_string(length);
+        report.expect(fft_error<int16_t>(kernel.s16, length, 32767, inverse) < 8, place);
+        report.expect(fft_error<int32_t>(kernel.s32, length, 2147483647, inverse) < 8, place);
+        report.expect(fft_error<float>(kernel.f32, length, 1, inverse) < 1e-4, place);
+      }
+    }
+  });
+}
+
 // The elementary functions against the C library's.
 void check_functions() {
   const auto check_one = [](const char* name, double (*ours)(double), double (*theirs)(double),
@@ -452,6 +394,7 @@ int main() {
   check_quantize();
   check_resize();
   check_copy_nd();
+  check_fft();
   check_functions();
   std::printf("%d failures\n", failures);
   return failures == 0 ? 0 : 1;

@@ -19,6 +19,7 @@ from cases import (
     resize,
     search,
     shape,
+    signal,
 )
 from cases.base import (
     ACTIVATIONS,
@@ -76,5 +77,6 @@ _FAMILIES = (
     resize,
     search,
     shape,
+    signal,
 )
 CASES: list[Case] = [case for family in _FAMILIES for case in family.CASES]

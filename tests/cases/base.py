@@ -73,7 +73,7 @@ def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def all_values(graph: Graph, feeds: Mapping[str, Array]) -> dict[Any, Array]:
-    """Every value of a graph by the numpy eval of its nodes, in a first run."""
+    """Every value of a graph in its first run, by the numpy eval of its nodes."""
     values: dict[Any, Array] = {v: feeds[v.name] for v in graph.inputs}
     values |= {state.read: state.initial for state in graph.states}
     values |= {v: v.data for v in graph.constants() if v.data is not None}

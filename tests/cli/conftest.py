@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import click.testing
 import cv2
@@ -25,6 +26,7 @@ class FakeSession:
     inputs = (TensorInfo("image", (1, 8, 8, 3), UINT8),)
     outputs = (TensorInfo("scores", (1, 2), UINT8, Quantization.of(1 / 255)),)
     operators = ("Mean", "Softmax")
+    metadata: ClassVar[dict[str, bytes]] = {}
 
     def __init__(self, path: Path, threads: int | None = None, backend: str = "edgerun") -> None:
         if path.read_bytes() != b"net":

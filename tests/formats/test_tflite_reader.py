@@ -19,11 +19,12 @@ import tflite
 from ai_edge_litert import schema_py_generated as litert
 
 from edgerun.errors import EdgerunError, FormatError, QuantizationError, UnsupportedOperatorError
+from edgerun.formats import flatbuffer_schema
 from edgerun.formats import tflite_schema as schema
-from edgerun.formats.flatbuffer_builder import FlatBufferBuilder
 from edgerun.formats.tflite_model import Model, Operator, SubGraph, Tensor
 from edgerun.formats.tflite_reader import read_model
 from edgerun.formats.tflite_writer import ModelBuilder, write_model
+from sharing_builder import SharingBuilder
 
 SHARED = Path(os.environ.get("EDGERUN_SHARED") or Path(__file__).parents[2] / "../shared").resolve()
 MODELS = sorted((SHARED / "models").glob("**/*.tflite"))
@@ -87,7 +88,7 @@ def generated(module: Any, table: str) -> dict[str, tuple[int, str, Any, int]]:
     return fields
 
 
-def same_fields(table: schema.Table, truth: dict[str, tuple[int, str, Any, int]]) -> None:
+def same_fields(table: flatbuffer_schema.Table, truth: dict[str, tuple[int, str, Any, int]]) -> None:
     for field in table.fields:
         slot, kind, default, element = truth[field.name.replace("_", "")]
         assert field.slot == slot, field.name
@@ -105,21 +106,21 @@ def same_fields(table: schema.Table, truth: dict[str, tuple[int, str, Any, int]]
 
 
 @pytest.mark.parametrize("table", OPTIONS_TABLES, ids=lambda table: table.name)
-def test_options_table(table: schema.Table) -> None:
+def test_options_table(table: flatbuffer_schema.Table) -> None:
     newest = generated(litert, table.name)
     same_fields(table, newest)
     assert len(table.fields) == len(newest)
     if table.name not in NEWER:
         older = generated(importlib.import_module(f"tflite.{table.name}"), table.name)
         kept = tuple(f for f in table.fields if f.name.replace("_", "") not in NEWER_FIELDS)
-        same_fields(schema.Table(table.name, kept, table.union, table.code), older)
+        same_fields(flatbuffer_schema.Table(table.name, kept, table.union, table.code), older)
         assert len(kept) == len(older)
 
 
 @pytest.mark.parametrize(
     "table", [table for table in schema.TABLES.values() if not table.union], ids=lambda t: t.name
 )
-def test_file_table(table: schema.Table) -> None:
+def test_file_table(table: flatbuffer_schema.Table) -> None:
     same_fields(table, generated(litert, table.name))
 
 
@@ -767,25 +768,12 @@ def test_random_damage() -> None:
     assert 0 < loaded < 5000
 
 
-class Sharing(FlatBufferBuilder):
-    """Writes each mapping once, however often it is referred to."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._places: dict[int, int] = {}
-
-    def table(self, table: schema.Table, values: Any) -> int:
-        if id(values) not in self._places:
-            self._places[id(values)] = super().table(table, values)
-        return self._places[id(values)]
-
-
 @pytest.mark.parametrize("what", ["tensors", "operators"])
 def test_the_same_bytes_again_and_again(what: str) -> None:
     model = fields()
     subgraph = model["subgraphs"][0]
     subgraph[what] = subgraph[what] + [subgraph[what][-1]] * 300_000
-    shared = Sharing()
+    shared = SharingBuilder(schema.SCHEMA)
     data = shared.finish(shared.table(schema.TABLES["Model"], model))
     tracemalloc.start()
     with pytest.raises(FormatError, match="again and again"):

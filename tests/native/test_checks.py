@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 CSRC = Path(__file__).resolve().parents[2] / "csrc"
-CHECKS = ("kernel_check", "verb_check", "float_check")
+CHECKS = ("kernel_check", "verb_check", "float_check", "float_conv_check")
 # What the checks are linked with: the leaves of the engine.
 LEAVES = sorted(
     p

@@ -94,6 +94,7 @@ def test_many_runs_against_tflite_micro(case: Case) -> None:
         ("lstm/mnist_lstm_int8", litert_runner, 0),
         ("denoise/dtln_noise_suppression_int8", litert_runner, 0),
         ("keyword/keyword_scrambled_8bit", micro_runner, 0),
+        ("lstm/mnist_lstm_float32", litert_runner, 1e-5),
     ],
 )
 @pytest.mark.shared

@@ -29,6 +29,7 @@ class FakeSession:
             for name, value in answers.items()
         )
         self.operators = operators
+        self.metadata: dict[str, bytes] = {}
         self.answers = answers
         self.fed: list[np.ndarray] = []
 

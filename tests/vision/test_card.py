@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edgerun.errors import ConfigError
 from edgerun.ir.types import TensorInfo
-from edgerun.vision.card import recognise, resolve_card
+from edgerun.vision.card import recognise
+from edgerun.vision.card_sources import resolve_card
 
 F32 = np.dtype(np.float32)
 
@@ -105,7 +108,16 @@ def test_what_a_card_leaves_out_is_recognised(tmp_path):
 
 def test_without_a_card_or_a_path(tmp_path):
     absent = resolve_card(tmp_path / "net.tflite", PICTURE, SSD, ())
-    assert absent == resolve_card(None, PICTURE, SSD, ()) == recognise(PICTURE, SSD, ())
+    assert absent == resolve_card(None, PICTURE, SSD, ())
+    assert replace(absent, notes=()) == recognise(PICTURE, SSD, ())
+
+
+def test_an_assumed_range_of_a_float_input_is_said_aloud(tmp_path):
+    assert "0 to 1" in resolve_card(None, PICTURE, SSD, ()).notes[-1]
+    (tmp_path / "net.toml").write_text("[input]\nscale = 1\n")
+    assert resolve_card(tmp_path / "net.tflite", PICTURE, SSD, ()).notes == ()
+    integers = [replace(PICTURE[0], dtype=np.dtype(np.int8))]
+    assert resolve_card(None, integers, SSD, ()).notes == ()
 
 
 @pytest.mark.parametrize(

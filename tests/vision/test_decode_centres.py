@@ -10,7 +10,8 @@ import pytest
 
 from edgerun.errors import ConfigError
 from edgerun.ir.types import TensorInfo
-from edgerun.vision.card import Card, InputCard, resolve_card
+from edgerun.vision.card import Card, InputCard
+from edgerun.vision.card_sources import resolve_card
 from edgerun.vision.decode import make_decoder
 from edgerun.vision.detections import Detections
 from edgerun.vision.labels import Labels

@@ -11,6 +11,7 @@ from edgerun.cli.common import existing, json_option, model_argument, print_json
 
 if TYPE_CHECKING:
     from edgerun.ir.types import TensorInfo
+    from edgerun.session import Session
 
 STAGES = ("graph", "passes", "plan", "program", "memory")
 
@@ -44,6 +45,7 @@ def command(model: Path, stage: str | None, threads: int | None, as_json: bool) 
         facts["peak_bytes_while_loading"] = peak.nbytes
     for title, infos in (("inputs", session.inputs), ("outputs", session.outputs)):
         facts[title] = [_describe(info) for info in infos]
+    facts.update(_about(session))
     if as_json:
         print_json(facts)
         return
@@ -79,6 +81,44 @@ class PeakMemory:
             if key == name:
                 return int(value.split()[0]) << 10
         return -1
+
+
+def _about(session: Session) -> dict[str, str | int]:
+    """What the model's metadata say: name, description and so on, labels, normalisation, oldest runtime."""
+    from edgerun.errors import FormatError
+    from edgerun.formats.tflite_metadata import find_metadata
+    from edgerun.vision.card_metadata import find_labels, normalisation
+
+    facts: dict[str, str | int] = {}
+    notes: list[str] = []
+    runtime = session.metadata.get("min_runtime_version")
+    if runtime is not None:
+        facts["min_runtime"] = bytes(runtime).rstrip(b"\0").decode("utf-8", "replace")
+    try:
+        about = find_metadata(session.metadata, path="the TFLite metadata")
+    except FormatError as error:
+        return {**facts, "note": str(error)}
+    if about is not None:
+        facts["model_name"], facts["description"] = about.name, about.description
+        facts["version"], facts["author"], facts["licence"] = about.version, about.author, about.license
+        for tensor in about.inputs:
+            meaning = normalisation(tensor)
+            if meaning is not None:
+                mean, std = _list(tensor.mean or (0.0,)), _list(tensor.std or (1.0,))
+                facts["normalisation"] = f"{tensor.name}: (value - {mean}) / {std}"
+    labels = find_labels(session.metadata, about, notes)
+    if labels is not None:
+        facts["labels"] = len(labels.names)
+        facts["labels_from"] = labels.source
+    if notes:
+        facts["note"] = "; ".join(notes)
+    return {key: value for key, value in facts.items() if value}
+
+
+def _list(numbers: tuple[float, ...]) -> str:
+    """One number as it is, several in brackets."""
+    text = ", ".join(f"{number:g}" for number in numbers)
+    return text if len(numbers) == 1 else f"[{text}]"
 
 
 def _describe(info: TensorInfo) -> str:

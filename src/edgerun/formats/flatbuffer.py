@@ -11,8 +11,7 @@ from struct import Struct, unpack_from
 from typing import Any, NamedTuple, NoReturn
 
 from edgerun.errors import FormatError, ModelError
-from edgerun.formats import tflite_schema as schema
-from edgerun.formats.tflite_schema import TABLES, Field, Table
+from edgerun.formats.flatbuffer_schema import Field, Schema, Table
 
 MAX_SHOWN = 80  # characters of a file's names in messages
 NO_BYTES = memoryview(b"")
@@ -34,26 +33,39 @@ def _layout(table: Table) -> tuple[tuple[Field | None, ...], dict[str, Any]]:
     return tuple(slots), {f.name: empty.get(f.kind, f.default) for f in table.fields}
 
 
-_LAYOUTS = {name: _layout(table) for name, table in TABLES.items()}
-_MAX_SLOTS = max(len(slots) for slots, _ in _LAYOUTS.values())
 _INT32 = Struct("<i")
 _UINT32 = Struct("<I")
 _VTABLE = Struct("<HH")
 
+_Layouts = dict[str, tuple[tuple[Field | None, ...], dict[str, Any]]]
+_KNOWN: dict[bytes, tuple[_Layouts, int]] = {}
+
+
+def _layouts(schema: Schema) -> tuple[_Layouts, int]:
+    """The layouts of a format's tables by name, and the largest number of slots; made once."""
+    if schema.identifier not in _KNOWN:
+        layouts = {name: _layout(table) for name, table in schema.tables.items()}
+        _KNOWN[schema.identifier] = layouts, max(len(slots) for slots, _ in layouts.values())
+    return _KNOWN[schema.identifier]
+
 
 class FlatBuffer:
-    """The bytes of a file and how far a reader may go in them.
+    """The bytes of a file of a format and how far a reader may go in them.
 
     `place` says in messages what is being read. Offsets may point at the same bytes again and
     again, so the memory and work spent are counted against a budget. The methods raise FormatError
     where something leaves the file or the budget.
     """
 
-    def __init__(self, data: bytes | bytearray | memoryview | mmap, path: str) -> None:
+    def __init__(
+        self, data: bytes | bytearray | memoryview | mmap, path: str, schema: Schema
+    ) -> None:
         self.data = memoryview(data).toreadonly().cast("B")
         self.size = len(self.data)
         self.path = path
         self.place = "header"
+        self._schema = schema
+        self._layouts, self._most_slots = _layouts(schema)
         self._budget = 8 * self.size + (16 << 20)
         self._vtables: dict[int, tuple[int, ...]] = {}
 
@@ -71,13 +83,14 @@ class FlatBuffer:
             )
 
     def root(self) -> dict[str, Any]:
-        """The fields of the root table, a Model, of a file with the TFLite identifier."""
+        """The fields of the root table of a file with the format's identifier."""
+        title, wanted, root, tables = self._schema
         if self.size < 8:
-            self.fail(f"expected a TFLite file of at least 8 bytes, got {self.size}")
+            self.fail(f"expected a {title} of at least 8 bytes, got {self.size}")
         identifier = bytes(self.data[4:8])
-        if identifier != schema.IDENTIFIER:
-            self.fail(f"expected the file identifier {schema.IDENTIFIER!r}, got {identifier!r}")
-        return self.table(_UINT32.unpack_from(self.data, 0)[0], TABLES["Model"])
+        if identifier != wanted:
+            self.fail(f"expected the file identifier {wanted!r}, got {identifier!r}")
+        return self.table(_UINT32.unpack_from(self.data, 0)[0], tables[root])
 
     def table(self, position: int, table: Table) -> dict[str, Any]:
         """The fields of the table at a position, by name.
@@ -85,7 +98,7 @@ class FlatBuffer:
         Scalars, enums and strings are values; a vector of scalars is a memoryview of its elements;
         a table is its position (None if absent); a vector of tables is a Vector.
         """
-        fields, absent = _LAYOUTS[table.name]
+        fields, absent = self._layouts[table.name]
         values = absent.copy()
         for field, offset in zip(fields, self._slots(position, table), strict=False):
             if offset and field is not None:
@@ -135,8 +148,8 @@ class FlatBuffer:
                     f"expected an even vtable length from 4 to the end of the file for a"
                     f" {table.name} at byte {position}, got {length}"
                 )
-            self.spend(8 * _MAX_SLOTS)
-            slots = unpack_from(f"<{min(length // 2 - 2, _MAX_SLOTS)}H", self.data, start + 4)
+            self.spend(8 * self._most_slots)
+            slots = unpack_from(f"<{min(length // 2 - 2, self._most_slots)}H", self.data, start + 4)
             self._vtables[start] = slots
         return slots
 

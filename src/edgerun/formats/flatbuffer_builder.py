@@ -1,4 +1,4 @@
-"""A builder of FlatBuffers files from values by field name, with the tables of TFLite."""
+"""A builder of FlatBuffers files from values by field name."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgerun.errors import InputError
-from edgerun.formats import tflite_schema as schema
-from edgerun.formats.tflite_schema import TABLES, Field, Table
+from edgerun.formats.flatbuffer_schema import Field, Schema, Table
 
 _ALIGNMENT = 16  # of tensor data, and so of the file
 
 
 class FlatBufferBuilder:
-    """Builds a flatbuffer from its end, so that what is referred to exists already.
+    """Builds a flatbuffer of a format from its end, so that what is referred to exists already.
 
     A place is a distance from the end; it is the same modulo the alignment as a position in the
     file, whose length is a multiple of it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
         self._parts: list[bytes] = []  # last in the file first
         self._size = 0
         self._vtables: dict[bytes, int] = {}
@@ -28,7 +28,7 @@ class FlatBufferBuilder:
     def finish(self, root: int) -> bytes:
         """The file whose root is the table at a place."""
         self._pad(8, _ALIGNMENT)
-        self._push(schema.IDENTIFIER)
+        self._push(self._schema.identifier)
         self._push(struct.pack("<I", self._size + 4 - root))
         return b"".join(reversed(self._parts))
 
@@ -83,14 +83,14 @@ class FlatBufferBuilder:
             except (ValueError, struct.error) as error:
                 raise InputError(f"Field {field.name}: {value!r} is no {field.of}.") from error
         if field.kind == "table":
-            return self.table(TABLES[field.of], value)
+            return self.table(self._schema.tables[field.of], value)
         if field.kind == "union":
             name, values = value
-            return self.table(TABLES[name], values)
+            return self.table(self._schema.tables[name], values)
         if not len(value):
             return None
         if field.kind == "tables":
-            return self._tables([self.table(TABLES[field.of], item) for item in value])
+            return self._tables([self.table(self._schema.tables[field.of], item) for item in value])
         if field.kind == "string":
             return self._vector(value.encode() + b"\0", len(value.encode()), 4)
         return self._scalars(field, value)

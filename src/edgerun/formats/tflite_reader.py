@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from edgerun.formats import tflite_schema as schema
 from edgerun.formats.flatbuffer import MAX_SHOWN, FlatBuffer, Vector
+from edgerun.formats.flatbuffer_schema import Table
 from edgerun.formats.tflite_checks import check_calls, check_order
 from edgerun.formats.tflite_model import Model, Operator, Signature, SubGraph
-from edgerun.formats.tflite_schema import TABLES, Table
+from edgerun.formats.tflite_schema import TABLES
 from edgerun.formats.tflite_tensors import read_buffer, read_tensor
 
 
@@ -24,7 +25,7 @@ def read_model(data: bytes | bytearray | memoryview | mmap, *, path: str = "<byt
     or zero point means nothing, and UnsupportedOperatorError where the weights are kept in a way
     that edgerun does not have (blockwise quantization, external files).
     """
-    file = FlatBuffer(data, path)
+    file = FlatBuffer(data, path, schema.SCHEMA)
     root = file.root()
     if root["version"] != schema.VERSION:
         file.fail(f"expected schema version {schema.VERSION}, got {root['version']}")

@@ -1,38 +1,19 @@
 """The TFLite file format as data: types, enums, operators and tables, read by reader and writer.
 
-A table is written as its name followed by its fields in the order of their vtable slots, each as
-`name:type` or `name:type=default`; `_` is a slot that is deprecated or that nothing here needs.
-A type is a scalar, an enum, `string`, another table, `union`, or one of them in brackets for a
-vector. The position in a list is a number of the format: a tensor type's or an operator's code,
-and (counted from 1) the code of an options table in its union.
+The notation is that of `flatbuffer_schema`. The position in a list is a number of the format: a tensor
+type's or an operator's code, and (counted from 1) the code of an options table in its union.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from struct import Struct
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from edgerun.formats.flatbuffer_schema import Enums, Schema, parse_tables
+
 IDENTIFIER = b"TFL3"
 VERSION = 3
-
-Format = Literal["b", "B", "h", "H", "i", "I", "q", "Q", "f"]
-
-# Scalars of FlatBuffers as struct (and memoryview) format characters.
-SCALARS: dict[str, Format] = {
-    "bool": "B",
-    "int8": "b",
-    "uint8": "B",
-    "int16": "h",
-    "uint16": "H",
-    "int32": "i",
-    "uint32": "I",
-    "int64": "q",
-    "uint64": "Q",
-    "float32": "f",
-}
 
 
 class TensorType(NamedTuple):
@@ -70,7 +51,7 @@ TENSOR_TYPES = tuple(map(_tensor_type, _TENSOR_TYPES.split()))
 TENSOR_TYPE_CODES = {kind.name: code for code, kind in enumerate(TENSOR_TYPES)}
 
 # Enum -> (scalar that stores it, names of the values 0, 1, 2 ...).
-ENUMS: dict[str, tuple[str, tuple[str, ...]]] = {
+ENUMS: Enums = {
     "TensorType": ("int8", tuple(kind.name.lower() for kind in TENSOR_TYPES)),
     "Padding": ("int8", ("same", "valid")),
     "Activation": ("int8", ("none", "relu", "relu_n1_to_1", "relu6", "tanh", "sign_bit")),
@@ -92,72 +73,6 @@ ENUMS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("notype", "float", "float_total_order", "signed", "unsigned"),
     ),
 }
-
-
-class Field(NamedTuple):
-    """One field of a table.
-
-    `kind` is "scalar", "bool", "enum", "string", "vector" (of scalars), "table", "tables" (a vector
-    of tables) or "union" (a table whose name another field gives). `of` names the scalar, enum or
-    table. `size` is what the field takes in its table, in bytes. `scalar` packs a value or an
-    element of a vector, and `format` is its struct character; `names` are the values of an enum.
-    """
-
-    slot: int
-    name: str
-    kind: str
-    of: str
-    default: Any
-    size: int
-    scalar: Struct
-    format: Format
-    names: tuple[str, ...]
-
-
-class Table(NamedTuple):
-    """A table of the format; `code` is its number in `union` for the options of an operator."""
-
-    name: str
-    fields: tuple[Field, ...]
-    union: str
-    code: int
-
-
-def _field(slot: int, text: str) -> Field:
-    name, _, rest = text.partition(":")
-    of, _, default = rest.partition("=")
-    vector = of.startswith("[")
-    of = of.strip("[]")
-    scalar, names = ENUMS.get(of, (of, ()))
-    format = SCALARS.get(scalar, "I")  # what is no scalar is an offset
-    value: Any = ()
-    if vector:
-        kind = "vector" if of in SCALARS else "tables"
-    elif names:
-        kind, value = "enum", default or names[0]
-    elif of == "bool":
-        kind, value = "bool", bool(default)
-    elif of in SCALARS:
-        kind, value = "scalar", (float if format == "f" else int)(default or 0)
-    elif of == "string":
-        kind, value = "string", ""
-    else:
-        kind, value = "union" if of == "union" else "table", None
-    packer = Struct("<" + format)
-    size = packer.size if kind in ("scalar", "bool", "enum") else 4
-    return Field(slot, name, kind, of, value, size, packer, format, names)
-
-
-def _tables(text: str, union: str = "") -> Iterator[Table]:
-    groups: list[list[str]] = []
-    for token in text.split():
-        if token == "_" or ":" in token:
-            groups[-1].append(token)
-        else:
-            groups.append([token])
-    for code, (name, *fields) in enumerate(groups, start=1):
-        parsed = tuple(_field(slot, field) for slot, field in enumerate(fields) if field != "_")
-        yield Table(name, parsed, union, code)
 
 
 _FILE_TABLES = """
@@ -444,12 +359,13 @@ STABLEHLO_CBRT STABLEHLO_CASE:StablehloCaseOptions
 TABLES = {
     table.name: table
     for tables in (
-        _tables(_FILE_TABLES),
-        _tables(_BUILTIN_OPTIONS, "builtin_options"),
-        _tables(_BUILTIN_OPTIONS_2, "builtin_options_2"),
+        parse_tables(_FILE_TABLES, ENUMS),
+        parse_tables(_BUILTIN_OPTIONS, ENUMS, "builtin_options"),
+        parse_tables(_BUILTIN_OPTIONS_2, ENUMS, "builtin_options_2"),
     )
     for table in tables
 }
+SCHEMA = Schema("TFLite file", IDENTIFIER, "Model", TABLES)
 
 # The union of the three sparse index vectors, by code.
 SPARSE_INDEX_VECTORS = (None, TABLES["Int32Vector"], TABLES["Uint16Vector"], TABLES["Uint8Vector"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgerun.errors import InputError, UnsupportedOperatorError
+from edgerun.formats.archive import appended_metadata
 from edgerun.formats.tflite_model import Signature
 from edgerun.formats.tflite_reader import read_model
 from edgerun.frontends.tflite_import import Cut, Imported, SubgraphImport
@@ -37,6 +38,8 @@ class TfliteFile:
     def __init__(self, data: bytes, path: str) -> None:
         self.path = path
         self.model = read_model(data, path=path)
+        self.metadata: dict[str, bytes | memoryview] = dict(self.model.metadata)
+        self.metadata.update(appended_metadata(data, path))
 
     @property
     def signatures(self) -> Mapping[str, Signature]:
@@ -68,7 +71,7 @@ class TfliteFile:
             self._raise_refused(scope, len(subgraph.operators))
         outputs = [scope.value(i) for i in subgraph.outputs]
         self._name_ports(scope, signature, "outputs")
-        graph = Graph(self.path, inputs, outputs, scope.imported.nodes, dict(self.model.metadata))
+        graph = Graph(self.path, inputs, outputs, scope.imported.nodes, dict(self.metadata))
         graph.states = scope.imported.states() + scope.imported.constant_variables()
         graph.check()
         return graph
@@ -83,7 +86,7 @@ class TfliteFile:
         self._name_ports(scope, signature, "inputs")
         self._name_ports(scope, signature, "outputs")
         _reshape_inputs(inputs, shapes or {})
-        return Graph(self.path, inputs, outputs, [], dict(self.model.metadata))
+        return Graph(self.path, inputs, outputs, [], dict(self.metadata))
 
     def free_dimensions(self, signature: str | None = None) -> list[frozenset[int]]:
         """Of each input, the dimensions that may have another size: those that the file leaves open, and
@@ -150,7 +153,7 @@ class TfliteFile:
             [scope.tensors.declared(i) for i in inputs],
             [scope.value(i) for i in outputs],
             nodes,
-            dict(self.model.metadata),
+            dict(self.metadata),
         )
         graph.states = scope.imported.states() + scope.imported.constant_variables()
         graph.check()

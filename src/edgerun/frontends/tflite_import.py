@@ -308,7 +308,7 @@ def _call_once(scope: SubgraphImport, operator: Operator) -> None:
         array = None if assigned.current is None else imported.known.array(assigned.current)
         if array is None:
             raise UnsupportedOperatorError(f"the initial value of {name} is not a constant")
-        array = np.ascontiguousarray(array)
+        array = np.array(array, order="C")
         array.setflags(write=False)
         scope.variable(name).initial = array
 

@@ -1,17 +1,18 @@
 """Operators that work element by element: binary arithmetic, unary functions, softmax.
 
 A unary operator on 8-bit integers is a table of 256 entries: real = s * (q - z), f(real), quantised again.
+Floats are computed in float64 and rounded once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from edgerun.errors import UnsupportedOperatorError
 from edgerun.ir import elementary, int16
 from edgerun.ir.fixed_point import Ints
 from edgerun.ir.op import (
@@ -22,18 +23,51 @@ from edgerun.ir.op import (
     clamp_range,
     clamp_round,
     expect,
+    flushed,
     output_multiplier,
     quantization_of,
+    rounded,
     supported,
 )
-from edgerun.ir.types import Array, Element, Quantization, TensorType
+from edgerun.ir.types import (
+    FLOAT32,
+    INT8,
+    INT32,
+    INT64,
+    UINT8,
+    Array,
+    Element,
+    Quantization,
+    Shape,
+    TensorType,
+)
 
 Reals = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]  # or of int32: what type checkers see of plain integers
+
+
+def broadcast(name: str, *types: TensorType) -> Shape:
+    """The broadcast shape of tensors; raises ModelError when there is none."""
+    try:
+        return tuple(np.broadcast_shapes(*(t.shape for t in types)))
+    except ValueError:
+        expect(False, f"{name}: {' and '.join(map(str, types))} do not broadcast.")
+        raise
+
+
+def integer_clamp(element: Element, clamp: Clamp) -> tuple[int, int]:
+    """The integers of a plain integer type that a clamp leaves."""
+    low, high = element.limits
+    return int(max(low, clamp[0])), int(min(high, clamp[1]))
 
 
 @dataclass(frozen=True)
-class _Binary(Op, abstract=True):
-    """Two 8-bit tensors with numpy broadcasting; float32 in a fixed order of operations, no FMA."""
+class Binary(Op, abstract=True):
+    """Two tensors of one kind with numpy broadcasting.
+
+    8-bit: `quantised`, in float32 in a fixed order of operations, no FMA, then clamped and rounded.
+    float32: `real` in float64, clamped, rounded once. int32, int64: `integer`, wrapping around, clamped.
+    """
 
     elementwise = True
     out: Element
@@ -42,23 +76,53 @@ class _Binary(Op, abstract=True):
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         a, b = types
         if a.is_int16:
+            supported(type(self).of_int16 is not Binary.of_int16, f"{self.name} does not take {a}.")
             int16.check(self.name, a, b, self.out)
-        else:
-            supported(a.is_8bit and b.is_8bit, f"{self.name} needs 8-bit tensors, got {a} and {b}.")
-        try:
-            shape = np.broadcast_shapes(a.shape, b.shape)
-        except ValueError:
-            expect(False, f"{self.name}: {a} and {b} do not broadcast.")
-        return (TensorType(shape, self.out.dtype, self.out.quantization),)
+            return (TensorType(broadcast(self.name, *types), self.out.dtype, self.out.quantization),)
+        supported(
+            ((a.is_8bit and b.is_8bit) or a.dtype == b.dtype) and self._takes(a),
+            f"{self.name} does not take {a} and {b}.",
+        )
+        return (TensorType(broadcast(self.name, *types), self.out.dtype, self.out.quantization),)
+
+    def _takes(self, kind: TensorType) -> bool:
+        if kind.is_8bit:
+            return type(self).quantised is not Binary.quantised
+        if kind.dtype == FLOAT32:
+            return type(self).real is not Binary.real
+        return kind.dtype in (INT32, INT64) and type(self).integer is not Binary.integer
+
+    def real(self, a: Reals, b: Reals) -> Reals:
+        raise NotImplementedError
+
+    def integer(self, a: Integers, b: Integers) -> Integers:
+        raise NotImplementedError
+
+    def quantised(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> npt.NDArray[np.float32]:
+        """The result divided by the output's scale, from centred values."""
+        raise NotImplementedError
+
+    def of_int16(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Array:
+        """The results for int16, in TFLite's own arithmetic (contract 4.1.3)."""
+        raise NotImplementedError
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if types[0].is_8bit:
+            low, high = clamp_range(self.out, self.clamp)
+            p = self.quantised(types, arrays)
+            return (clamp_round(p, quantization_of(self.out).zero, low, high, self.out.dtype),)
+        if types[0].is_int16:
+            return (self.of_int16(types, arrays),)
+        with np.errstate(all="ignore"):
+            if types[0].is_float:
+                return (rounded(self.real(flushed(arrays[0]), flushed(arrays[1])), self.clamp),)
+            y = np.asarray(self.integer(cast(Integers, arrays[0]), cast(Integers, arrays[1])))
+            return (np.clip(y, *integer_clamp(self.out, self.clamp)).astype(self.out.dtype),)
 
     def multipliers(self, a: Quantization, b: Quantization) -> tuple[np.float32, np.float32]:
         """float32(s_a / s_out) and float32(s_b / s_out)."""
         out = quantization_of(self.out)
         return output_multiplier(a, None, out)[0], output_multiplier(b, None, out)[0]
-
-    def _finish(self, p: npt.NDArray[np.float32]) -> tuple[Array, ...]:
-        low, high = clamp_range(self.out, self.clamp)
-        return (clamp_round(p, quantization_of(self.out).zero, low, high, self.out.dtype),)
 
     def _scaled(
         self, types: Sequence[TensorType], arrays: Sequence[Array]
@@ -71,44 +135,69 @@ class _Binary(Op, abstract=True):
 
 
 @dataclass(frozen=True)
-class Add(_Binary):
+class Add(Binary):
     """a + b."""
 
-    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        if types[0].is_int16:
-            return (int16.add(arrays, types, self.out, self.clamp),)
+    def quantised(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> npt.NDArray[np.float32]:
         a, b = self._scaled(types, arrays)
-        return self._finish(a + b)
+        return a + b
+
+    def real(self, a: Reals, b: Reals) -> Reals:
+        return a + b
+
+    def integer(self, a: Integers, b: Integers) -> Integers:
+        return a + b
+
+    def of_int16(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Array:
+        return int16.add(arrays, types, self.out, self.clamp)
 
 
 @dataclass(frozen=True)
-class Sub(_Binary):
+class Sub(Binary):
     """a - b."""
 
-    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        if types[0].is_int16:
-            return (int16.add(arrays, types, self.out, self.clamp, sign=-1),)
+    def quantised(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> npt.NDArray[np.float32]:
         a, b = self._scaled(types, arrays)
-        return self._finish(a - b)
+        return a - b
+
+    def real(self, a: Reals, b: Reals) -> Reals:
+        return a - b
+
+    def integer(self, a: Integers, b: Integers) -> Integers:
+        return a - b
+
+    def of_int16(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Array:
+        return int16.add(arrays, types, self.out, self.clamp, sign=-1)
 
 
 @dataclass(frozen=True)
-class Mul(_Binary):
-    """a * b: the exact integer product times float32(s_a * s_b / s_out)."""
+class Mul(Binary):
+    """a * b; quantised: the exact integer product times float32(s_a * s_b / s_out)."""
 
-    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        if types[0].is_int16:
-            return (int16.mul(arrays, types, self.out, self.clamp),)
+    def quantised(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> npt.NDArray[np.float32]:
         product = centered(arrays[0], types[0]) * centered(arrays[1], types[1])
         m = output_multiplier(
             quantization_of(types[0]), quantization_of(types[1]), quantization_of(self.out)
         )
-        return self._finish(product.astype(np.float32) * m[0])
+        p: npt.NDArray[np.float32] = product.astype(np.float32) * m[0]
+        return p
+
+    def real(self, a: Reals, b: Reals) -> Reals:
+        return a * b
+
+    def integer(self, a: Integers, b: Integers) -> Integers:
+        return a * b
+
+    def of_int16(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Array:
+        return int16.mul(arrays, types, self.out, self.clamp)
 
 
 @dataclass(frozen=True)
 class Unary(Op, abstract=True):
-    """An 8-bit tensor through a real function, to another quantisation."""
+    """A real function of each element: 8-bit to another quantisation, or float32.
+
+    Those that define `integer` also take int32 and int64.
+    """
 
     elementwise = True
     out: Element
@@ -117,32 +206,49 @@ class Unary(Op, abstract=True):
         """The function on float64; every bit of it must be the same on every machine."""
         raise NotImplementedError
 
+    def integer(self, x: Integers) -> Integers:
+        """The function on integers that mean themselves, wrapping around."""
+        raise NotImplementedError
+
     def of_int16(self, x: Ints, source: Quantization) -> Array:
         """The results for 16-bit quanta, in TFLite's own arithmetic (contract 4.1.3)."""
-        raise UnsupportedOperatorError(f"{self.name} has no arithmetic for int16.")
+        raise NotImplementedError
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
         if x.is_int16:
+            supported(type(self).of_int16 is not Unary.of_int16, f"{self.name} does not take {x}.")
             int16.check_unary(self, x, self.out)
             return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
-        supported(x.is_8bit, f"{self.name} needs an 8-bit tensor, got {x}.")
-        supported(Element(self.out.dtype).limits in ((-128, 127), (0, 255)), f"{self.name} gives 8 bits.")
+        plain = x.dtype == FLOAT32 or (
+            x.dtype in (INT32, INT64) and type(self).integer is not Unary.integer
+        )
+        if plain:
+            expect(self.out.dtype == x.dtype, f"{self.name} keeps the element type, got {x} and {self.out}.")
+        else:
+            supported(x.is_8bit, f"{self.name} does not take {x}.")
+            supported(self.out.dtype in (INT8, UINT8), f"{self.name} of {x} gives 8 bits, not {self.out}.")
         return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
 
     def table(self, element: Element) -> Array:
         """The 256 results, indexed by the input quantum seen as an unsigned byte."""
         x, y = quantization_of(element), quantization_of(self.out)
         quanta = np.arange(256, dtype=np.uint8).view(element.dtype).astype(np.float64)
-        real = self.function((quanta - x.zero) * x.step) / y.step
+        with np.errstate(all="ignore"):
+            real = self.function((quanta - x.zero) * x.step) / y.step
         low, high = self.out.limits
-        clamped = np.minimum(np.maximum(real, low - y.zero), high - y.zero)
+        clamped = np.fmin(np.fmax(real, low - y.zero), high - y.zero)  # what is not a number: the lowest
         return (np.rint(clamped).astype(np.int32) + y.zero).astype(self.out.dtype)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if types[0].is_8bit:
+            return (self.table(types[0].element)[arrays[0].view(np.uint8)],)
         if types[0].is_int16:
             return (self.of_int16(arrays[0].astype(np.int64), quantization_of(types[0])),)
-        return (self.table(types[0].element)[arrays[0].view(np.uint8)],)
+        with np.errstate(all="ignore"):
+            if types[0].is_float:
+                return (rounded(self.function(flushed(arrays[0]))),)
+            return (np.asarray(self.integer(cast(Integers, arrays[0]))),)
 
 
 @dataclass(frozen=True)
@@ -151,11 +257,11 @@ class Clip(Unary):
 
     clamp: Clamp = NO_CLAMP
 
-    def of_int16(self, x: Ints, source: Quantization) -> Array:
-        return int16.clip(x, source, self.out, self.clamp)
-
     def function(self, x: Reals) -> Reals:
         return np.minimum(np.maximum(x, self.clamp[0]), self.clamp[1])
+
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16.clip(x, source, self.out, self.clamp)
 
 
 @dataclass(frozen=True)
@@ -227,7 +333,7 @@ class Softmax(Op):
     """exp(beta * x) / sum, over the last dimension.
 
     With d = max - q: e(d) = round(exp(-beta * s_in * d) * 2^22) is a table of integers, their sum is exact,
-    and y = e * float32(1 / s_out / sum) is clamped and rounded as ever.
+    and y = e * float32(1 / s_out / sum) is clamped and rounded as ever. float32: in float64, rounded once.
     """
 
     out: Element
@@ -235,11 +341,13 @@ class Softmax(Op):
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
-        supported(len(x.shape) > 0, f"Softmax needs a tensor with a dimension, got {x}.")
-        if int16.is_softmax(x, self.out):
+        wide = int16.is_softmax(x, self.out)
+        supported(
+            (x.is_8bit or x.dtype == FLOAT32 or wide) and len(x.shape) > 0,
+            f"Softmax needs an 8-bit, int16 or float32 tensor, got {x}.",
+        )
+        if wide:
             int16.check_softmax(x, self.out)
-        else:
-            supported(x.is_8bit, f"Softmax needs an 8-bit tensor, got {x}.")
         expect(self.beta > 0, f"Softmax needs beta > 0, got {self.beta}.")
         return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
 
@@ -249,6 +357,10 @@ class Softmax(Op):
         return np.rint(elementary.exp(d * -(self.beta * x.step)) * 2.0**22).astype(np.int32)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if types[0].is_float:
+            x = flushed(arrays[0])
+            e = elementary.exp((x - x.max(axis=-1, keepdims=True)) * np.float32(self.beta))
+            return (rounded(e / e.sum(axis=-1, keepdims=True)),)
         if int16.is_softmax(types[0], self.out):
             return (int16.softmax(arrays[0], types[0], self.beta),)
         x = arrays[0].astype(np.int32)

@@ -171,6 +171,18 @@ def centered(array: Array, kind: TensorType) -> npt.NDArray[np.int64]:
     return array.astype(np.int64) - zero  # type: ignore[no-any-return, operator]
 
 
+def flushed(x: Array) -> npt.NDArray[np.float64]:
+    """Floats as the engine reads them, in float64: what is below float32's normal range is a zero."""
+    wide = x.astype(np.float64)
+    return np.where(np.abs(wide) < 2.0**-126, np.copysign(0.0, wide), wide)
+
+
+def rounded(y: npt.NDArray[np.float64], clamp: Clamp = NO_CLAMP) -> Array:
+    """A float64 result as float32, clamped; a NaN stays."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        return np.minimum(np.maximum(y, clamp[0]), clamp[1]).astype(np.float32)
+
+
 def wrap32(acc: Array) -> npt.NDArray[np.int32]:
     """Exact integers modulo 2^32, as int32."""
     return acc.astype(np.int64).astype(np.uint64).astype(np.uint32).view(np.int32)

@@ -1,4 +1,4 @@
-"""Pooling and means."""
+"""Pooling."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from edgerun.ir import int16
 from edgerun.ir.conv import Padding, Pair, window_size, windows
+from edgerun.ir.elementwise import Reals
 from edgerun.ir.op import (
     NO_CLAMP,
     Clamp,
@@ -17,11 +18,13 @@ from edgerun.ir.op import (
     clamp_range,
     clamp_round,
     expect,
+    flushed,
     quantization_of,
+    rounded,
     supported,
     wrap32,
 )
-from edgerun.ir.types import Array, Element, TensorType
+from edgerun.ir.types import FLOAT32, Array, Element, TensorType
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,10 @@ class _Pool2d(Op, abstract=True):
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
-        kind = x.is_8bit or x.is_int16
-        supported(len(x.shape) == 4 and kind, f"{self.name} needs an 8-bit NHWC tensor, got {x}.")
+        supported(
+            len(x.shape) == 4 and (x.is_8bit or x.is_int16 or x.dtype == FLOAT32),
+            f"{self.name} needs an 8-bit, int16 or float32 NHWC tensor, got {x}.",
+        )
         supported(not x.is_int16 or x.element == self.out, f"{self.name} cannot requantise {x}.")
         expect(min(self.kernel) > 0 and min(self.strides) > 0, "Kernels and strides start at 1.")
         top, left, bottom, right = self.padding
@@ -73,15 +78,28 @@ class MaxPool2d(_Pool2d):
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         best = self._windows(arrays[0], -np.inf, types[0]).max(axis=(3, 4))
+        if types[0].is_float:
+            return (rounded(best, self.clamp),)
         low, high = clamp_range(self.out, self.clamp)
         return (np.clip(best, low, high).astype(self.out.dtype),)
 
 
 @dataclass(frozen=True)
 class AveragePool2d(_Pool2d):
-    """The mean of each window: the exact sum of q - zero_point times float32(s_in / s_out / taps)."""
+    """The mean of each window; of 8 bits the exact sum of q - zero_point times
+    float32(s_in / s_out / taps)."""
+
+    def _mean(self, kind: TensorType, x: Reals) -> Reals:
+        total = self._windows(x, 0, kind).sum(axis=(3, 4))
+        mean: Reals = total / self._windows(np.ones_like(x), 0, kind).sum(axis=(3, 4))
+        return mean
+
+    def magnitude(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (self._mean(types[0], np.abs(arrays[0].astype(np.float64))),)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if types[0].is_float:
+            return (rounded(self._mean(types[0], flushed(arrays[0])), self.clamp),)
         centred = centered(arrays[0], types[0])
         total = self._windows(centred, 0, types[0]).sum(axis=(3, 4))
         taps = self._windows(np.ones_like(centred), 0, types[0]).sum(axis=(3, 4))
@@ -91,35 +109,3 @@ class AveragePool2d(_Pool2d):
         p = wrap32(total.astype(np.int64)).astype(np.float32) * (ratio / taps).astype(np.float32)
         low, high = clamp_range(self.out, self.clamp)
         return (clamp_round(p, quantization_of(self.out).zero, low, high, self.out.dtype),)
-
-
-@dataclass(frozen=True)
-class Mean(Op):
-    """The mean over `axes`, requantised like an average pool."""
-
-    out: Element
-    axes: tuple[int, ...]
-    keep_dims: bool = False
-
-    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
-        (x,) = types
-        rank = len(x.shape)
-        supported(x.is_8bit, f"Mean needs an 8-bit tensor, got {x}.")
-        expect(
-            all(0 <= a < rank for a in self.axes) and len(set(self.axes)) == len(self.axes),
-            f"Mean: axes {self.axes} do not fit {x}.",
-        )
-        shape = tuple(
-            1 if i in self.axes else d for i, d in enumerate(x.shape) if self.keep_dims or i not in self.axes
-        )
-        return (TensorType(shape, self.out.dtype, self.out.quantization),)
-
-    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        (result,) = self.infer(*types)
-        total = centered(arrays[0], types[0]).sum(axis=self.axes)
-        taps = types[0].size // max(result.size, 1)
-        ratio = quantization_of(types[0]).step / quantization_of(self.out).step
-        p = wrap32(total).astype(np.float32) * np.float32(ratio / taps)
-        low, high = self.out.limits
-        y = clamp_round(p, quantization_of(self.out).zero, low, high, self.out.dtype)
-        return (y.reshape(result.shape),)

@@ -10,7 +10,7 @@ import numpy as np
 from edgerun.ir import int16
 from edgerun.ir.elementwise import Reals, Unary
 from edgerun.ir.fixed_point import Ints
-from edgerun.ir.op import Op, clamp_round, quantization_of, supported
+from edgerun.ir.op import Op, clamp_round, flushed, quantization_of, supported
 from edgerun.ir.types import FLOAT16, FLOAT32, INT16, Array, Element, Quantization, TensorType
 
 
@@ -44,10 +44,11 @@ class Requantize(Unary):
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
-        if not int16.is_requantization(x, self.out):
-            return super().infer(x)
-        int16.check_requantization(x, self.out)
-        return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
+        if int16.is_requantization(x, self.out):
+            int16.check_requantization(x, self.out)
+            return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
+        supported(x.is_8bit, f"Requantize needs a quantised tensor, got {x}.")
+        return super().infer(x)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         if not int16.is_requantization(types[0], self.out):
@@ -78,3 +79,36 @@ class Dequantize(Op):
             return (arrays[0].astype(np.float32),)
         q = quantization_of(types[0])
         return ((arrays[0].astype(np.int32) - q.zero).astype(np.float32) * q.scale[0],)
+
+
+@dataclass(frozen=True)
+class Cast(Op):
+    """Numbers to another dtype, quantised ones as they are stored.
+
+    An integer that does not fit wraps around. A float is truncated; one that does not fit becomes the
+    nearest integer that does, and what is not a number becomes 0. Everything but 0 is true.
+    """
+
+    dtype: np.dtype[np.generic]
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        supported(x.dtype.kind in "iufb" and self.dtype.kind in "iufb", f"Cast of {x} to {self.dtype}.")
+        return (TensorType(x.shape, self.dtype),)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        (x,) = arrays
+        if x.dtype.kind == "f":
+            x = flushed(x) if x.dtype == FLOAT32 else x
+            if self.dtype.kind in "iu":
+                return (_saturated(x.astype(np.float64), self.dtype),)
+        with np.errstate(over="ignore", under="ignore"):
+            return (x.astype(self.dtype),)
+
+
+def _saturated(x: Reals, dtype: np.dtype[np.generic]) -> Array:
+    info = np.iinfo(dtype.name)
+    # The greatest integer of 64 bits is no float64: from the power of two above it on, it is the result.
+    inside = np.where(np.isnan(x) | (x >= float(info.max)) | (x <= float(info.min)), 0.0, np.trunc(x))
+    y = inside.astype(dtype)
+    return np.where(x >= float(info.max), info.max, np.where(x <= float(info.min), info.min, y)).astype(dtype)

@@ -1,4 +1,4 @@
-"""Resizing of 8-bit NHWC images, with the coordinates of TFLite's reference kernels.
+"""Resizing of NHWC images, with the coordinates of TFLite's reference kernels.
 
 An output index o lies at o * scale of the input, or at (o + 0.5) * scale - 0.5 with half-pixel centres, where
 scale = in / out, or (in - 1) / (out - 1) when the corners are aligned and out > 1. csrc/ops/resize.cc has the
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgerun.ir.op import Op, expect, supported
-from edgerun.ir.types import INT8, Array, TensorType
+from edgerun.ir.elementwise import Reals
+from edgerun.ir.op import Op, expect, flushed, rounded, supported
+from edgerun.ir.types import FLOAT32, INT8, INT32, INT64, Array, TensorType
 
 Indices = npt.NDArray[np.int64]
 _ONE = 2048  # a weight of 1
@@ -30,13 +31,16 @@ class _Resize(Op, abstract=True):
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
-        supported(x.is_8bit, f"{self.name} needs an 8-bit tensor, got {x}.")
+        supported(self._takes(x), f"{self.name} does not take {x}.")
         expect(len(x.shape) == 4 and min(self.size) > 0, f"{self.name} needs NHWC, got {x}.")
         expect(
             not (self.align_corners and self.half_pixel_centers),
             f"{self.name}: align_corners and half_pixel_centers exclude each other.",
         )
         return (x.with_shape((x.shape[0], *self.size, x.shape[3])),)
+
+    def _takes(self, kind: TensorType) -> bool:
+        return kind.is_8bit or kind.dtype == FLOAT32
 
     def _scale(self, size: int, out: int) -> tuple[int, int]:
         """Numerator and denominator of the input pixels per output pixel."""
@@ -47,6 +51,9 @@ class _Resize(Op, abstract=True):
 class ResizeNearestNeighbor(_Resize):
     """Each output pixel is one input pixel: reference_ops::ResizeNearestNeighbor with GetNearestNeighbor,
     in float32 as there. With half-pixel centres the pixel is floor((o + 0.5) * scale)."""
+
+    def _takes(self, kind: TensorType) -> bool:
+        return super()._takes(kind) or kind.dtype in (INT32, INT64)
 
     def _pixels(self, size: int, out: int) -> Indices:
         numerator, denominator = self._scale(size, out)
@@ -66,7 +73,7 @@ class ResizeBilinear(_Resize):
 
     uint8: exact positions, as reference_ops::ResizeBilinear. int8: positions in 1/1024 of a pixel
     from a scale that is itself rounded to 1/1024, as reference_ops::ResizeBilinearInteger; on a wide
-    output they drift.
+    output they drift. float32: positions in float32, weights that are what they are beyond the first pixel.
     """
 
     def _positions(self, size: int, out: int, dtype: np.dtype[np.generic]) -> Indices:
@@ -82,7 +89,27 @@ class ResizeBilinear(_Resize):
             position = np.floor(exact * _ONE + 0.5).astype(np.int64)
         return np.clip(position, 0, (size - 1) * _ONE)
 
+    def _blend(self, x: Reals) -> Reals:
+        for axis in (1, 2):
+            size, out = x.shape[axis], self.size[axis - 1]
+            numerator, denominator = self._scale(size, out)
+            half = np.float32(0.5 * self.half_pixel_centers)
+            scale = np.float32(numerator) / np.float32(denominator)
+            position = (np.arange(out, dtype=np.float32) + half) * scale - half
+            first, second = (
+                np.clip(p.astype(np.int64), 0, size - 1) for p in (np.floor(position), np.ceil(position))
+            )
+            weight = np.where(second > first, position - first.astype(np.float32), np.float32(0))
+            weight = weight.astype(np.float64).reshape((-1, 1, 1) if axis == 1 else (-1, 1))
+            x = x.take(first, axis) * (1.0 - weight) + x.take(second, axis) * weight
+        return x
+
+    def magnitude(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (self._blend(np.abs(arrays[0].astype(np.float64))),)
+
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if types[0].is_float:
+            return (rounded(self._blend(flushed(arrays[0]))),)
         y: Indices = arrays[0].astype(np.int64)
         for axis in (1, 2):
             size = y.shape[axis]

@@ -51,7 +51,8 @@ class SumOfProducts(Op, abstract=True):
 
     @property
     def scales_in_turn(self) -> bool:
-        """Whether a hybrid sum is multiplied by the weight's scale and then by that of x, not by their product."""
+        """Whether a hybrid sum is multiplied by the scale of the weights, then by that of x; else by their
+        product."""
         return False
 
     def _check_numbers(self, x: TensorType, w: TensorType, bias: TensorType | None, channels: int) -> None:

@@ -28,6 +28,6 @@ def _is_identity(node: Node) -> bool:
         return len(node.inputs) == 1
     if isinstance(op, Transpose):
         return op.perm == tuple(range(len(op.perm)))
-    if isinstance(op, Unary | Table):
+    if isinstance(op, Unary | Table) and kind.is_8bit:
         return np.array_equal(op.table(kind.element).view(np.uint8), np.arange(256, dtype=np.uint8))
     return False

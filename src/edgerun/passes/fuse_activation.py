@@ -11,6 +11,7 @@ from edgerun.ir.elementwise import Add, Clip, Mul, Sub
 from edgerun.ir.graph import Graph, Node
 from edgerun.ir.op import clamp_range
 from edgerun.ir.pool import AveragePool2d, MaxPool2d
+from edgerun.ir.types import FLOAT32
 from edgerun.passes.rewrite import rewrite_pairs
 
 _CLAMPING = (Conv2d, DepthwiseConv2d, FullyConnected, Add, Sub, Mul, AveragePool2d, MaxPool2d)
@@ -29,6 +30,9 @@ def fuse_activation(graph: Graph) -> None:
         if clamp[0] > clamp[1]:
             return False
         merged = replace(op, clamp=clamp)
+        if op.out.dtype == FLOAT32:
+            second.op, second.inputs = merged, first.inputs
+            return True
         # Rounding of the limits could differ in ties: the table of the clip has the last word.
         low, high = clamp_range(op.out, op.clamp)
         quanta = np.arange(low, high + 1)

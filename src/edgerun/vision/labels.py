@@ -53,8 +53,13 @@ class Labels:
         except UnicodeDecodeError as error:
             line = path.read_bytes()[: error.start].count(b"\n") + 1
             raise ConfigError(f"{path}:{line}: expected UTF-8 text.") from error
-        parse = _parse_pbtxt if path.suffix == ".pbtxt" else _parse_txt
-        return Labels(parse(text, str(path)), str(path))
+        return Labels.parse(text, str(path), label_map=path.suffix == ".pbtxt")
+
+    @staticmethod
+    def parse(text: str, source: str, *, label_map: bool = False) -> Labels:
+        """Labels from the text of a .txt or (label_map) .pbtxt file. Raises ConfigError."""
+        parse = _parse_pbtxt if label_map else _parse_txt
+        return Labels(parse(text, source), source)
 
     def for_classifier(self, classes: int) -> tuple[str, ...]:
         """One name for each of `classes` outputs. Raises ConfigError for another count."""

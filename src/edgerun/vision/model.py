@@ -14,7 +14,8 @@ import numpy.typing as npt
 from edgerun.errors import ModelError
 from edgerun.ir.types import TensorInfo
 from edgerun.session import Session
-from edgerun.vision.card import Card, resolve_card
+from edgerun.vision.card import Card
+from edgerun.vision.card_sources import resolve_card
 from edgerun.vision.decode import make_decoder
 from edgerun.vision.detections import Prediction
 from edgerun.vision.frame import Image
@@ -113,7 +114,9 @@ def load(
     """
     path = Path(path)
     session = Session(path, threads=threads, backend=backend)
-    card = resolve_card(path, session.inputs, session.outputs, session.operators)
+    card = resolve_card(
+        path, session.inputs, session.outputs, session.operators, session.metadata
+    )
     given: dict[str, Any] = {"threshold": threshold, "top": top}
     if labels is not None:
         given["labels"] = Labels.read(labels)

@@ -11,20 +11,40 @@ from collections.abc import Mapping
 
 from edgerun.frontends.tflite_ops import (
     bits,
+    comparison,
     conv,
     detection,
     elementwise,
     gather,
+    normalize,
     pool,
     quantize,
     recurrent,
+    reduction,
     resize,
     search,
     shape,
+    signal,
 )
 from edgerun.frontends.tflite_ops.task import Importer
 
-_FAMILIES = (bits, conv, detection, elementwise, gather, pool, quantize, recurrent, resize, search, shape)
+_FAMILIES = (
+    bits,
+    comparison,
+    conv,
+    detection,
+    elementwise,
+    gather,
+    normalize,
+    pool,
+    quantize,
+    recurrent,
+    reduction,
+    resize,
+    search,
+    shape,
+    signal,
+)
 IMPORTERS: Mapping[str, Importer] = {
     name: importer for family in _FAMILIES for name, importer in family.IMPORTERS.items()
 }

@@ -1,12 +1,12 @@
-"""Pooling and means."""
+"""Pooling."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from edgerun.frontends.tflite_ops.task import Import, Importer, axes, padding_of
+from edgerun.frontends.tflite_ops.task import Import, Importer, padding_of
 from edgerun.ir.op import Op
-from edgerun.ir.pool import AveragePool2d, MaxPool2d, Mean
+from edgerun.ir.pool import AveragePool2d, MaxPool2d
 
 
 def _pool(op: type[MaxPool2d] | type[AveragePool2d]) -> Callable[[Import], Op]:
@@ -20,13 +20,7 @@ def _pool(op: type[MaxPool2d] | type[AveragePool2d]) -> Callable[[Import], Op]:
     return pool_2d
 
 
-def mean(task: Import) -> Op:
-    rank = len(task.type(0).shape)
-    return Mean(task.out, axes(task.integers("axes"), rank), bool(task.options["keep_dims"]))
-
-
 IMPORTERS: Mapping[str, Importer] = {
     "AVERAGE_POOL_2D": _pool(AveragePool2d),
     "MAX_POOL_2D": _pool(MaxPool2d),
-    "MEAN": mean,
 }

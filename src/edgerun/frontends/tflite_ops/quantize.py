@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from edgerun.frontends.tflite_ops.task import Import, Importer
 from edgerun.ir.op import Op
-from edgerun.ir.quantize import Dequantize, Quantize, Requantize
+from edgerun.ir.quantize import Cast, Dequantize, Quantize, Requantize
 from edgerun.ir.types import FLOAT32
 
 
@@ -19,6 +19,7 @@ def dequantize(task: Import) -> Op:
 
 
 IMPORTERS: Mapping[str, Importer] = {
+    "CAST": lambda task: Cast(task.out.dtype),
     "DEQUANTIZE": dequantize,
     "QUANTIZE": quantize,
 }

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from edgerun.ir.graph import Graph
 from edgerun.plan.lower import (  # noqa: F401 - they register themselves
+    comparison,
     conv,
     detection,
     elementwise,
     gather,
     int16,
+    normalize,
     pool,
     quantize,
     recurrent,
+    reduction,
     resize,
     search,
     shape,
+    signal,
 )
 from edgerun.plan.lower.lowering import LOWERINGS, Lowering
 from edgerun.plan.plan import Plan

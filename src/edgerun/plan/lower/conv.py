@@ -1,5 +1,5 @@
-"""Convolutions and the fully connected layer: the verbs conv and dwconv, their float forms (conv_f32, dwconv_f32)
-and their hybrid ones (quantize_dynamic before conv_hybrid, dwconv_hybrid)."""
+"""Convolutions and the fully connected layer: the verbs conv and dwconv, their float forms (conv_f32,
+dwconv_f32) and their hybrid ones (quantize_dynamic before conv_hybrid, dwconv_hybrid)."""
 
 from __future__ import annotations
 

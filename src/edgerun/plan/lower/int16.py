@@ -13,14 +13,14 @@ from edgerun.ir.elementwise import Add, Mul, Softmax, Sub, Unary
 from edgerun.ir.fixed_point import Multiplier
 from edgerun.ir.graph import Node
 from edgerun.ir.op import Clamp, clamp_range, quantization_of
-from edgerun.ir.pool import AveragePool2d, MaxPool2d, Mean
+from edgerun.ir.pool import AveragePool2d, MaxPool2d
 from edgerun.ir.quantize import Dequantize, Quantize, Requantize
 from edgerun.ir.types import INT16, INT32, Array, Element
 from edgerun.plan.lower.lowering import INT16_LOWERINGS, Lowering, constant, lowers_int16
 from edgerun.plan.plan import Attribute, Quantum
 
 # Rare with int16: through eval.
-INT16_LOWERINGS.update(dict.fromkeys((AveragePool2d, Dequantize, MaxPool2d, Mean, Quantize), None))
+INT16_LOWERINGS.update(dict.fromkeys((AveragePool2d, Dequantize, MaxPool2d, Quantize), None))
 
 _PADDING = 8  # csrc/ops/recurrent.h: kPadding
 

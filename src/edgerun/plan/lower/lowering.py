@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -163,6 +164,11 @@ def lowers(*ops: type[Op]) -> Callable[[_F], _F]:
         return function
 
     return register
+
+
+def snake_case(name: str) -> str:
+    """What the engine calls the function of an operator: "SquaredDifference" is "squared_difference"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 # Of nodes with int16 tensors; None: through eval. What is not here is lowered as for other types.

@@ -1,12 +1,12 @@
-"""Between real numbers and quanta: the verbs quantize and dequantize."""
+"""Between real numbers and quanta: the verbs quantize, dequantize and cast."""
 
 from __future__ import annotations
 
 from edgerun.ir.graph import Node
 from edgerun.ir.op import NO_CLAMP, quantization_of
-from edgerun.ir.quantize import Dequantize, Quantize
+from edgerun.ir.quantize import Cast, Dequantize, Quantize
 from edgerun.plan.lower.lowering import Lowering, clamp_attributes, lowers
-from edgerun.plan.plan import Quantum
+from edgerun.plan.plan import Attribute, Quantum
 
 
 @lowers(Quantize)
@@ -23,3 +23,14 @@ def _dequantize(lo: Lowering, node: Node) -> None:
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     q = quantization_of(node.types()[0])
     lo.step("dequantize", (x,), (y,), {"scale": q.step, "zero_point": Quantum(q.zero, x)})
+
+
+@lowers(Cast)
+def _cast(lo: Lowering, node: Node) -> None:
+    x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
+    attributes: dict[str, Attribute] = {}
+    if node.types()[0].is_8bit:
+        attributes["in_zero_point"] = Quantum(0, x)
+    if node.outputs[0].type.is_8bit:
+        attributes["out_zero_point"] = Quantum(0, y)
+    lo.step("cast", (x,), (y,), attributes)

@@ -1,4 +1,4 @@
-"""Resizing of images: the verb resize."""
+"""Resizing of images: the verbs resize and resize_f32."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ def _resize(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, ResizeBilinear | ResizeNearestNeighbor)
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
-    kind = "nearest"
-    if isinstance(op, ResizeBilinear):
-        kind = "bilinear_q10" if node.types()[0].dtype == INT8 else "bilinear"
-    attributes: dict[str, Attribute] = {
-        "kind": kind,
+    centres: dict[str, Attribute] = {
         "align_corners": int(op.align_corners),
         "half_pixel_centers": int(op.half_pixel_centers),
     }
-    lo.step("resize", (x,), (y,), attributes)
+    if isinstance(op, ResizeBilinear) and node.types()[0].is_float:
+        lo.step("resize_f32", (x,), (y,), centres)
+        return
+    kind = "nearest"
+    if isinstance(op, ResizeBilinear):
+        kind = "bilinear_q10" if node.types()[0].dtype == INT8 else "bilinear"
+    lo.step("resize", (x,), (y,), {"kind": kind, **centres})

@@ -1,0 +1,28 @@
+#include "kernels/binary_f32/binary_f32.h"
+
+#if EDGERUN_X86
+#include <cmath>
+
+#include "base/table.h"
+#include "kernels/vec/x86.h"
+
+EDGERUN_TARGET_REGION("avx2,fma")
+namespace edgerun {
+namespace {
+
+#include "kernels/vec/f32_scalar.inl"
+
+#include "kernels/vec/f32_avx2.inl"
+
+#include "kernels/binary_f32/binary_f32.inl"
+
+}  // namespace
+}  // namespace edgerun
+EDGERUN_TARGET_REGION_END
+
+namespace edgerun {
+
+const BinaryF32Kernel binary_f32_avx2 = {{"avx2", Isa::kAvx2}, binary_f32<Avx2F32>};
+
+}  // namespace edgerun
+#endif
