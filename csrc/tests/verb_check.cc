@@ -267,7 +267,8 @@ void check_copy_nd() {
                  CopyNdArgs args;
                  args.unit = unit;
                  args.count[0] = random_source.between(1, 40);
-                 args.count[1] = random_source.between(1, unit <= 4 ? 40 : 5);
+                 args.count[1] = random_source.between(1, unit <= 8 ? 40 : 5);
+                 if (unit <= 8 && variant < 4) args.count[1] = random_source.between(500, 1200);
                  const ptrdiff_t total = args.count[0] * args.count[1] * unit;
                  Input<uint8_t> in(static_cast<size_t>(total));
                  const bool transposed = random_source.coin(), reversed = random_source.coin();

@@ -7,15 +7,20 @@ family has its builders and its CASES; add yours where its builder is, with one 
 from __future__ import annotations
 
 from cases import (
+    arithmetic,
     bits,
+    comparison,
     conv,
     detection,
     elementwise,
+    functions,
     gather,
     int16,
+    normalize,
     pool,
     quantize,
     recurrent,
+    reduction,
     resize,
     search,
     shape,
@@ -65,15 +70,20 @@ __all__ = [
 ]
 
 _FAMILIES = (
+    arithmetic,
     bits,
+    comparison,
     conv,
     detection,
     elementwise,
+    functions,
     gather,
     int16,
+    normalize,
     pool,
     quantize,
     recurrent,
+    reduction,
     resize,
     search,
     shape,

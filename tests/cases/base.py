@@ -104,7 +104,10 @@ class Net(ModelBuilder):
         super().__init__()
         self.rng = np.random.default_rng(seed)
 
-    def q(self, name: str, shape: Sequence[int], q: Q = I8) -> int:
+    def q(self, name: str, shape: Sequence[int], q: Q | str = I8) -> int:
+        """A tensor of a quantisation, or of a plain dtype."""
+        if isinstance(q, str):
+            return self.tensor(name, shape, q)
         return self.tensor(name, shape, q.dtype, scale=q.scale, zero_point=q.zero)
 
     def of(self, name: str, shape: Sequence[int], kind: Q | str) -> int:
