@@ -40,6 +40,7 @@ class Case:
     id: str
     build: Callable[[], bytes] = field(repr=False)
     litert: bool = True
+    host: bool = False  # it runs through eval, unlike others of its operator
 
     def feeds(self, seed: int = 0) -> dict[str, Array]:
         """Random inputs for the model, by name; the same for the same seed."""
@@ -47,7 +48,8 @@ class Case:
 
 
 def random_feeds(graph: Graph, seed: int) -> dict[str, Array]:
-    """Inputs over the whole range of 8-bit types, up to +-1000 for wider ones, normal floats of spread 3."""
+    """Inputs over the whole range of 8-bit types and of quantised int16, up to +-1000 for other integers,
+    normal floats of spread 3."""
     rng = np.random.default_rng(seed)
     feeds: dict[str, Array] = {}
     for value in graph.inputs:
@@ -59,7 +61,8 @@ def random_feeds(graph: Graph, seed: int) -> dict[str, Array]:
         elif dtype.itemsize == 1:
             feeds[value.name] = rng.integers(0, 256, shape, np.uint8).view(dtype)
         else:
-            feeds[value.name] = rng.integers(-1000, 1000, shape).astype(dtype)
+            most = 32767 if value.type.is_int16 else 1000
+            feeds[value.name] = rng.integers(-most, most, shape).astype(dtype)
     return feeds
 
 
@@ -151,7 +154,11 @@ def window(size: int, kernel: int, stride: int, dilation: int, padding: str) -> 
 
 
 def make(
-    operator: str, build: Callable[..., bytes], *variants: dict[str, Any], litert: bool = True
+    operator: str,
+    build: Callable[..., bytes],
+    *variants: dict[str, Any],
+    litert: bool = True,
+    host: bool = False,
 ) -> list[Case]:
     def show(value: Any) -> str:
         if isinstance(value, Q):
@@ -161,7 +168,7 @@ def make(
     cases = []
     for kwargs in variants:
         id = "-".join([operator, *(f"{k}={show(v)}" for k, v in kwargs.items())])
-        cases.append(Case(operator, id, partial(build, **kwargs), litert))
+        cases.append(Case(operator, id, partial(build, **kwargs), litert, host))
     return cases
 
 

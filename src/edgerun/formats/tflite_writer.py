@@ -130,14 +130,16 @@ class SubgraphBuilder:
         *,
         version: int | None = None,
         custom_options: bytes | None = None,
+        intermediates: Sequence[int] = (),
     ) -> None:
         """Adds an operator; a name that is no builtin's is that of a custom operator.
 
-        `inputs` are tensor indices, -1 for an absent one. `options` are fields of the operator's
-        options table; those left out have the format's default. The version follows from the types
-        of the inputs if it is not given.
+        `inputs` are tensor indices, -1 for an absent one; so are `intermediates`, whose types say
+        how recurrent operators quantise what they compute within themselves. `options` are fields
+        of the operator's options table; those left out have the format's default. The version
+        follows from the types of the inputs if it is not given.
         """
-        for index in (*inputs, *outputs):
+        for index in (*inputs, *outputs, *intermediates):
             if not -1 <= index < len(self._tensors):
                 raise InputError(
                     f"Operator {name}: expected tensor indices from -1 to {len(self._tensors) - 1},"
@@ -150,6 +152,7 @@ class SubgraphBuilder:
             "inputs": inputs,
             "outputs": outputs,
             "custom_options": custom_options or b"",
+            "intermediates": intermediates,
         }
         table = schema.OPTIONS.get(name)
         if table is not None:
