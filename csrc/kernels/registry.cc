@@ -5,6 +5,7 @@
 #include "kernels/copy_nd/copy_nd.h"
 #include "kernels/dwconv_f32/dwconv_f32.h"
 #include "kernels/dwconv_s8/dwconv_s8.h"
+#include "kernels/fft/fft.h"
 #include "kernels/gemm_f32/gemm_f32.h"
 #include "kernels/gemm_s8/gemm_s8.h"
 #include "kernels/hybrid/hybrid.h"
@@ -32,6 +33,7 @@ std::vector<RegisteredKernel> registered_kernels() {
   add("copy_nd", copy_nd_kernels());
   add("dwconv_f32", dwconv_f32_kernels());
   add("dwconv_s8", dwconv_s8_kernels());
+  add("fft", fft_kernels());
   add("gemm_f32", gemm_f32_kernels());
   add("gemm_s8", gemm_s8_kernels());
   add("hybrid", hybrid_kernels());

@@ -1,6 +1,8 @@
 // local_response: local response normalisation across channels,
 //
-//   out[c] = in[c] * (bias + alpha * sum of in[k]^2 for |k - c| <= radius) ^ -beta
+//   out[c] = in[c] * (bias + alpha * sum of in[k]^2 for c - radius <= k < c + radius) ^ -beta
+//
+// The window ends before c + radius, as TFLite's does (TensorFlow's includes it).
 //
 // inputs   float32; its last dimension are the channels
 // outputs  float32, same shape; may not be the input's memory
@@ -30,7 +32,7 @@ struct LocalResponse {
   void operator()(const float* in, float* out, int64_t n) const {
     for (int64_t c = 0; c < n; ++c) {
       double sum = 0;
-      for (int64_t k = std::max<int64_t>(0, c - radius); k <= std::min(n - 1, c + radius); ++k) {
+      for (int64_t k = std::max<int64_t>(0, c - radius); k < std::min(n, c + radius); ++k) {
         sum += double{in[k]} * double{in[k]};
       }
       out[c] = static_cast<float>(double{in[c]} * poly_pow(bias + alpha * sum, -beta));

@@ -4,7 +4,7 @@
 // under sanitizers:
 //
 //   c++ -std=c++17 -O2 -ffp-contract=off -Icsrc csrc/tests/verb_check.cc csrc/base/{isa,table}.cc
-//       csrc/kernels/{binary,copy_nd,pool,quantize,resize,softmax,table}/*.cc
+//       csrc/kernels/{binary,copy_nd,fft,pool,quantize,resize,softmax,table}/*.cc
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -18,6 +18,7 @@
 #include "base/table.h"
 #include "kernels/binary/binary.h"
 #include "kernels/copy_nd/copy_nd.h"
+#include "kernels/fft/fft.h"
 #include "kernels/pool/pool.h"
 #include "kernels/quantize/quantize.h"
 #include "kernels/resize/resize.h"
@@ -266,7 +267,8 @@ void check_copy_nd() {
                  CopyNdArgs args;
                  args.unit = unit;
                  args.count[0] = random_source.between(1, 40);
-                 args.count[1] = random_source.between(1, unit <= 4 ? 40 : 5);
+                 args.count[1] = random_source.between(1, unit <= 8 ? 40 : 5);
+                 if (unit <= 8 && variant < 4) args.count[1] = random_source.between(500, 1200);
                  const ptrdiff_t total = args.count[0] * args.count[1] * unit;
                  Input<uint8_t> in(static_cast<size_t>(total));
                  const bool transposed = random_source.coin(), reversed = random_source.coin();
@@ -295,6 +297,65 @@ void check_copy_nd() {
                }
              }
            });
+}
+
+// How far a transform is from its definition, in quanta of T, of which `one` are 1.
+template <class T>
+double fft_error(void (*run)(const FftArgs<T>&), int length, double one, bool inverse) {
+  const int n = length / 2;
+  const double pi = std::acos(-1.0), sign = inverse ? 1 : -1;
+  const auto size = [](int count) { return static_cast<size_t>(count); };
+  Output<T> roots(size(length)), last_roots(size(length / 4 * 2)), scratch(size(length));
+  const auto set = [one](T* pair, double angle) {
+    pair[0] = static_cast<T>(one * std::cos(angle));
+    pair[1] = static_cast<T>(one * std::sin(angle));
+  };
+  for (int k = 0; k < n; ++k) set(roots.get() + 2 * k, sign * 2 * pi * k / n);
+  for (int k = 0; k < n / 2; ++k)
+    set(last_roots.get() + 2 * k, sign * pi * (static_cast<double>(k + 1) / n + 0.5));
+  // A quarter of the range: no signal of such a spectrum, and no butterfly, overflows.
+  Output<T> in(size(inverse ? length + 2 : length)), out(size(inverse ? length : length + 2));
+  for (int i = 0; i < (inverse ? length + 2 : length); ++i)
+    in.get()[i] = static_cast<T>((random_source.next() / 2147483648.0 - 1) * one / 4);
+  if (inverse) in.get()[1] = in.get()[length + 1] = 0;  // as those of a real signal are
+  run({in.get(), out.get(), scratch.get(), roots.get(), last_roots.get(), length, inverse});
+  if (!out.guarded() || !scratch.guarded()) return HUGE_VAL;
+
+  double worst = 0;
+  const auto compare = [&worst, &out](int i, double expected) {
+    worst = std::max(worst, std::fabs(expected - static_cast<double>(out.get()[i])));
+  };
+  const double divisor = inverse || one != 1 ? length : 1;
+  for (int i = 0; i < (inverse ? length : n + 1); ++i) {
+    double re = 0, im = 0;
+    for (int j = 0; j < (inverse ? n + 1 : length); ++j) {
+      const double angle = sign * 2 * pi * i * j / length, c = std::cos(angle), s = std::sin(angle);
+      if (inverse) {
+        const double twice = j == 0 || j == n ? 1 : 2;
+        re += twice * (in.get()[2 * j] * c - in.get()[2 * j + 1] * s);
+      } else {
+        re += in.get()[j] * c;
+        im += in.get()[j] * s;
+      }
+    }
+    compare(inverse ? i : 2 * i, re / divisor);
+    if (!inverse) compare(2 * i + 1, im / divisor);
+  }
+  return worst;
+}
+
+void check_fft() {
+  for_each("fft", fft_kernels(), [](const FftKernel& kernel, const FftKernel&, Report& report) {
+    for (int length = 4; length <= 240; length += 2) {
+      if (!is_fft_length(length)) continue;
+      for (const bool inverse : {false, true}) {
+        const std::string place = "length = " + std::to_string(length);
+        report.expect(fft_error<int16_t>(kernel.s16, length, 32767, inverse) < 8, place);
+        report.expect(fft_error<int32_t>(kernel.s32, length, 2147483647, inverse) < 8, place);
+        report.expect(fft_error<float>(kernel.f32, length, 1, inverse) < 1e-4, place);
+      }
+    }
+  });
 }
 
 // The elementary functions against the C library's.
@@ -334,6 +395,7 @@ int main() {
   check_quantize();
   check_resize();
   check_copy_nd();
+  check_fft();
   check_functions();
   std::printf("%d failures\n", failures);
   return failures == 0 ? 0 : 1;

@@ -7,16 +7,27 @@ family has its builders and its CASES; add yours where its builder is, with one 
 from __future__ import annotations
 
 from cases import (
+    arithmetic,
     bits,
+    comparison,
     conv,
     detection,
     elementwise,
+    functions,
     gather,
+    int16,
+    matmul,
+    normalize,
     pool,
     quantize,
+    recurrent,
+    reduction,
     resize,
     search,
     shape,
+    signal,
+    signal_stream,
+    transpose_conv,
 )
 from cases.base import (
     ACTIVATIONS,
@@ -62,15 +73,26 @@ __all__ = [
 ]
 
 _FAMILIES = (
+    arithmetic,
     bits,
+    comparison,
     conv,
     detection,
     elementwise,
+    functions,
     gather,
+    int16,
+    matmul,
+    normalize,
     pool,
     quantize,
+    recurrent,
+    reduction,
     resize,
     search,
     shape,
+    signal,
+    signal_stream,
+    transpose_conv,
 )
 CASES: list[Case] = [case for family in _FAMILIES for case in family.CASES]

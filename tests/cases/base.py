@@ -40,6 +40,7 @@ class Case:
     id: str
     build: Callable[[], bytes] = field(repr=False)
     litert: bool = True
+    host: bool = False  # it runs through eval, unlike others of its operator
 
     def feeds(self, seed: int = 0) -> dict[str, Array]:
         """Random inputs for the model, by name; the same for the same seed."""
@@ -47,7 +48,8 @@ class Case:
 
 
 def random_feeds(graph: Graph, seed: int) -> dict[str, Array]:
-    """Inputs over the whole range of 8-bit types, up to +-1000 for wider ones, normal floats of spread 3."""
+    """Inputs over the whole range of 8-bit types and of quantised int16, up to +-1000 for other integers,
+    normal floats of spread 3."""
     rng = np.random.default_rng(seed)
     feeds: dict[str, Array] = {}
     for value in graph.inputs:
@@ -59,7 +61,8 @@ def random_feeds(graph: Graph, seed: int) -> dict[str, Array]:
         elif dtype.itemsize == 1:
             feeds[value.name] = rng.integers(0, 256, shape, np.uint8).view(dtype)
         else:
-            feeds[value.name] = rng.integers(-1000, 1000, shape).astype(dtype)
+            most = 32767 if value.type.is_int16 else 1000
+            feeds[value.name] = rng.integers(-most, most, shape).astype(dtype)
     return feeds
 
 
@@ -70,8 +73,9 @@ def evaluate(graph: Graph, feeds: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def all_values(graph: Graph, feeds: Mapping[str, Array]) -> dict[Any, Array]:
-    """Every value of a graph by the numpy eval of its nodes."""
+    """Every value of a graph in its first run, by the numpy eval of its nodes."""
     values: dict[Any, Array] = {v: feeds[v.name] for v in graph.inputs}
+    values |= {state.read: state.initial for state in graph.states}
     values |= {v: v.data for v in graph.constants() if v.data is not None}
     for node in graph.nodes:
         arrays = [None if v is None else values[v] for v in node.inputs]
@@ -100,7 +104,10 @@ class Net(ModelBuilder):
         super().__init__()
         self.rng = np.random.default_rng(seed)
 
-    def q(self, name: str, shape: Sequence[int], q: Q = I8) -> int:
+    def q(self, name: str, shape: Sequence[int], q: Q | str = I8) -> int:
+        """A tensor of a quantisation, or of a plain dtype."""
+        if isinstance(q, str):
+            return self.tensor(name, shape, q)
         return self.tensor(name, shape, q.dtype, scale=q.scale, zero_point=q.zero)
 
     def of(self, name: str, shape: Sequence[int], kind: Q | str) -> int:
@@ -147,7 +154,11 @@ def window(size: int, kernel: int, stride: int, dilation: int, padding: str) -> 
 
 
 def make(
-    operator: str, build: Callable[..., bytes], *variants: dict[str, Any], litert: bool = True
+    operator: str,
+    build: Callable[..., bytes],
+    *variants: dict[str, Any],
+    litert: bool = True,
+    host: bool = False,
 ) -> list[Case]:
     def show(value: Any) -> str:
         if isinstance(value, Q):
@@ -157,7 +168,7 @@ def make(
     cases = []
     for kwargs in variants:
         id = "-".join([operator, *(f"{k}={show(v)}" for k, v in kwargs.items())])
-        cases.append(Case(operator, id, partial(build, **kwargs), litert))
+        cases.append(Case(operator, id, partial(build, **kwargs), litert, host))
     return cases
 
 

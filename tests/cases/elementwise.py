@@ -31,7 +31,7 @@ def binary(
     activation: str = "none",
     constant: bool = False,
 ) -> bytes:
-    """ADD, SUB or MUL; with `constant` the second operand is one."""
+    """An operator of two quantised tensors; with `constant` the second one is."""
     net = Net()
     b_shape = a_shape if b_shape is None else b_shape
     b = b or Q(0.03, a.zero // 2 + 9, a.dtype)
@@ -40,18 +40,21 @@ def binary(
     inputs = [net.q("a", a_shape, a)]
     if constant:
         data = net.rng.integers(0, 256, b_shape, np.uint8).view(b.dtype)
+        if name == "DIV":  # by small numbers: LiteRT refuses 0, and saturates quotients of nearly 0
+            data = (b.zero + net.rng.integers(1, 4, b_shape)).astype(b.dtype)
         inputs.append(net.tensor("b", b_shape, b.dtype, scale=b.scale, zero_point=b.zero, data=data))
     else:
         inputs.append(net.q("b", b_shape, b))
     y = net.q("y", np.broadcast_shapes(a_shape, b_shape), out)
-    net.operator(name, inputs, [y], {"fused_activation_function": activation})
+    fused = name in ("ADD", "SUB", "MUL", "DIV")
+    net.operator(name, inputs, [y], {"fused_activation_function": activation} if fused else {})
     return net.finish(inputs[:1] if constant else inputs, [y])
 
 
 def unary(
     name: str,
-    x: Q = I8,
-    out: Q | None = None,
+    x: Q | str = I8,
+    out: Q | str | None = None,
     shape: Shape = (1, 4, 5, 16),
     **options: Any,
 ) -> bytes:
@@ -61,6 +64,30 @@ def unary(
     y = net.q("y", shape, out or x)
     net.operator(name, inputs, [y], options)
     return net.finish(inputs, [y])
+
+
+def plain_binary(
+    name: str,
+    dtype: str = "float32",
+    a_shape: Shape = (1, 4, 5, 16),
+    b_shape: Shape | None = None,
+    activation: str | None = None,
+    constant: bool = False,
+    out: str = "",
+) -> bytes:
+    """An operator of two tensors of a plain dtype; with `constant` the second one is, and holds no 0."""
+    net = Net()
+    b_shape = a_shape if b_shape is None else b_shape
+    inputs = [net.tensor("a", a_shape, dtype)]
+    if constant:
+        data = net.rng.integers(1, 7, b_shape) * net.rng.choice([-1, 1], b_shape)
+        inputs.append(net.tensor("b", b_shape, dtype, data=data.astype(dtype)))
+    else:
+        inputs.append(net.tensor("b", b_shape, dtype))
+    y = net.tensor("y", np.broadcast_shapes(a_shape, b_shape), out or dtype)
+    options = {} if activation is None else {"fused_activation_function": activation}
+    net.operator(name, inputs, [y], options)
+    return net.finish(inputs[:1] if constant else inputs, [y])
 
 
 def chain(names: Sequence[str], qs: Sequence[Q]) -> bytes:
@@ -105,6 +132,42 @@ def _sigmoids(name: str, scale: float, zero: int) -> list[Case]:
     return make(operator, unary, *variants) + make(operator, unary, *other, litert=False)
 
 
+_LENGTHS = (1, 7, 8, 9, 15, 16, 17, 33, 64)
+_PLAIN: list[dict[str, Any]] = [
+    *({"a_shape": (3, n)} for n in _LENGTHS),
+    {"b_shape": (1, 1, 1, 16)},
+    {"b_shape": (1,)},
+    {"b_shape": (1, 4, 5, 1)},
+    {"a_shape": (1, 1, 5, 1), "b_shape": (2, 4, 1, 9)},
+    {"a_shape": (1,), "b_shape": (3, 21)},
+    {"b_shape": (16,), "constant": True},
+]
+
+
+def _plain(
+    name: str, dtypes: Sequence[str] = ("float32",), *, constant: bool = False
+) -> list[dict[str, Any]]:
+    """Variants of plain_binary; with `constant` the second operand always is one."""
+    more = {"constant": True} if constant else {}
+    return [
+        {"name": name, "dtype": d, **v, **more}
+        for d in dtypes
+        for v in (_PLAIN if d == dtypes[0] else _PLAIN[8:12])
+    ]
+
+
+def _activated(name: str) -> list[dict[str, Any]]:
+    return [{"name": name, "dtype": "float32", "activation": a} for a in ("none", *ACTIVATIONS)]
+
+
+_FLOAT_UNARY: list[dict[str, Any]] = [{"x": "float32", "shape": (2, n)} for n in (*_LENGTHS, 1001)]
+
+
+def _functions(name: str, quanta: Sequence[dict[str, Any]] = (), **options: Any) -> list[dict[str, Any]]:
+    """Variants of `unary`: float32, and the given ones."""
+    return [{"name": name, **v, **options} for v in (*_FLOAT_UNARY, *quanta)]
+
+
 CASES: list[Case] = [
     *make("Add", binary, *_binaries("ADD")),
     *make("Sub", binary, *_binaries("SUB")),
@@ -146,4 +209,18 @@ CASES: list[Case] = [
         {"names": ("RELU6", "LOGISTIC"), "qs": (I8, I8, Q(1 / 256, -128))},
         {"names": ("QUANTIZE", "RELU", "TANH"), "qs": (U8, Q(0.04, -8), Q(0.04, -8), Q(1 / 128, 0))},
     ),
+    *make("Add", plain_binary, *_plain("ADD", ("float32", "int32", "int64")), *_activated("ADD")),
+    *make("Sub", plain_binary, *_plain("SUB", ("float32", "int32", "int64")), *_activated("SUB")),
+    *make("Mul", plain_binary, *_plain("MUL", ("float32", "int32", "int64")), *_activated("MUL")),
+    *make("Add", plain_binary, {"name": "ADD", "dtype": "int32", "activation": "relu6"}),
+    *make(
+        "Clip", unary, *(v for n in ("RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1") for v in _functions(n))
+    ),
+    *make("Logistic", unary, *_functions("LOGISTIC")[:-1]),
+    # Of inputs below -9, LiteRT's reference has an approximation.
+    *make("Logistic", unary, _functions("LOGISTIC")[-1], litert=False),
+    *make("Tanh", unary, *_functions("TANH")),
+    *make("HardSwish", unary, *_functions("HARD_SWISH")),
+    *make("LeakyRelu", unary, *_functions("LEAKY_RELU", alpha=0.1)),
+    *make("Softmax", unary, *_functions("SOFTMAX", beta=1.0), *_functions("SOFTMAX", beta=0.3)[:3]),
 ]

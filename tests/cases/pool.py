@@ -1,8 +1,7 @@
-"""Pooling and means."""
+"""Pooling."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from cases.base import (
@@ -14,7 +13,6 @@ from cases.base import (
     Net,
     Pair,
     Q,
-    Shape,
     make,
     window,
 )
@@ -29,7 +27,7 @@ def pool(
     activation: str = "none",
     size: Pair = (7, 9),
     batch: int = 1,
-    x: Q = I8,
+    x: Q | str = I8,
     out: Q | None = None,
 ) -> bytes:
     net = Net()
@@ -48,22 +46,6 @@ def pool(
     return net.finish(inputs, [y])
 
 
-def mean(
-    axes: Sequence[int],
-    keep_dims: bool = False,
-    shape: Shape = (2, 5, 7, 16),
-    x: Q = I8,
-    out: Q | None = None,
-) -> bytes:
-    net = Net()
-    inputs = [net.q("x", shape, x), net.ints("axes", axes)]
-    gone = {a % len(shape) for a in axes}
-    y_shape = [1 if i in gone else d for i, d in enumerate(shape) if keep_dims or i not in gone]
-    y = net.q("y", y_shape, out or x)
-    net.operator("MEAN", inputs, [y], {"keep_dims": keep_dims})
-    return net.finish(inputs[:1], [y])
-
-
 def _pools(name: str) -> list[dict[str, Any]]:
     return [
         *({"name": name, "c": c} for c in CHANNELS),
@@ -79,13 +61,8 @@ CASES: list[Case] = [
     *make("MaxPool2d", pool, *_pools("MAX_POOL_2D")),
     *make("AveragePool2d", pool, *_pools("AVERAGE_POOL_2D")),
     *make("AveragePool2d", pool, {"name": "AVERAGE_POOL_2D", "out": Q(0.03, -9)}, litert=False),
+    *make("MaxPool2d", pool, *({**v, "x": "float32"} for v in _pools("MAX_POOL_2D") if v.get("x") != U8)),
     *make(
-        "Mean",
-        mean,
-        *({"axes": (1, 2), "keep_dims": k, "out": q} for k in (False, True) for q in (None, Q(0.03, -9))),
-        *({"axes": a} for a in ((0,), (1,), (2,), (3,), (-1,), (0, 3), (1, 3), (2, 3), (0, 1, 2, 3))),
-        {"axes": (0, 2), "keep_dims": True, "out": Q(0.04, 20)},
-        {"axes": (1, 2), "x": U8, "shape": (1, 7, 7, 33)},
-        {"axes": (1,), "shape": (3, 9, 5)},
+        "AveragePool2d", pool, *({**v, "x": "float32"} for v in _pools("AVERAGE_POOL_2D") if v.get("x") != U8)
     ),
 ]

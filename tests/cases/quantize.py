@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from cases.base import (
     I8,
     MIN,
@@ -32,6 +34,24 @@ def dequantize(shape: Shape = (1, 4, 5, 7), x: Q = I8) -> bytes:
     return net.finish(inputs, [y])
 
 
+def cast(x: str | Q, out: str, shape: Shape = (3, 37)) -> bytes:
+    net = Net()
+    inputs = [net.q("x", shape, x)]
+    y = net.tensor("y", shape, out)
+    source = inputs[0]
+    if out == "bool" and x in ("float32", "int32", "int64"):  # of many zeros
+        zero = net.tensor("zero", (), x, data=np.zeros((), x))
+        source = net.tensor("positive", shape, x)
+        net.operator("MAXIMUM", [inputs[0], zero], [source])
+    net.operator("CAST", [source], [y])
+    return net.finish(inputs, [y])
+
+
+_NUMBERS = ("float32", "int32", "int64", "int16", "int8", "uint8", "bool")
+# What LiteRT's conversion leaves to the compiler: a float that does not fit.
+_UNDEFINED = {("float32", "int8"), ("float32", "uint8")}
+_CASTS = [(x, out) for x in _NUMBERS for out in _NUMBERS if x != out and (x, out) != ("int16", "bool")]
+
 CASES: list[Case] = [
     *make(
         "Requantize",
@@ -58,4 +78,8 @@ CASES: list[Case] = [
         *({"shape": (3, c)} for c in (1, 16, 33, 65)),
     ),
     *make("Dequantize", dequantize, {"x": I8}, {"x": U8}, *({"shape": (3, c)} for c in (1, 16, 33, 65))),
+    *make("Cast", cast, *({"x": x, "out": out} for x, out in _CASTS if (x, out) not in _UNDEFINED)),
+    *make("Cast", cast, *({"x": x, "out": out} for x, out in sorted(_UNDEFINED)), litert=False),
+    *make("Cast", cast, {"x": "uint32", "out": "float32"}, {"x": "float64", "out": "float32"}),
+    *make("Cast", cast, {"x": "float32", "out": "float16"}, {"x": "uint16", "out": "int32"}, litert=False),
 ]

@@ -21,7 +21,7 @@ def resize(
     c: int = 3,
     image: Pair = (5, 7),
     batch: int = 1,
-    x: Q = I8,
+    x: Q | str = I8,
     **options: bool,
 ) -> bytes:
     net = Net()
@@ -43,7 +43,13 @@ def _resizes(name: str) -> list[dict[str, Any]]:
     ]
 
 
+def _floats(name: str) -> list[dict[str, Any]]:
+    return [{**v, "x": "float32"} for v in _resizes(name)]
+
+
 CASES: list[Case] = [
     *make("ResizeBilinear", resize, *_resizes("RESIZE_BILINEAR")),
+    *make("ResizeBilinear", resize, *_floats("RESIZE_BILINEAR")),
+    *make("ResizeNearestNeighbor", resize, *_floats("RESIZE_NEAREST_NEIGHBOR")),
     *make("ResizeNearestNeighbor", resize, *_resizes("RESIZE_NEAREST_NEIGHBOR")),
 ]

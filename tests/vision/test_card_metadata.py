@@ -184,7 +184,7 @@ def test_inspect_shows_what_the_metadata_say(tmp_path):
     )
     path.write_bytes(classifier(metadata, {"names.txt": NAMES}))
     result = click.testing.CliRunner().invoke(cli, ["inspect", str(path)])
-    rows = {line[:14].rstrip(): line[14:] for line in result.stdout.splitlines()}
+    rows = {line[:14].rstrip(): line[25:] for line in result.stdout.splitlines()}
     assert rows["model name"] == "net"
     assert rows["description"] == "What it does."
     assert (rows["version"], rows["author"], rows["licence"]) == ("7", "us", "MIT")

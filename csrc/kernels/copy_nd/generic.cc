@@ -1,27 +1,43 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "kernels/copy_nd/copy_nd.h"
 
 namespace edgerun {
 namespace {
 
-// A copy whose size the compiler knows is one or two moves; kUnit = 0 is any size.
+constexpr ptrdiff_t kLine = 64;  // bytes of a cache line
+
+// A copy whose size the compiler knows is one or two moves; kUnit = 0 is any size. The steps are
+// copied first, because bytes written through `out` might be theirs.
 template <ptrdiff_t kUnit>
 void copy(const CopyNdArgs& args) {
   const ptrdiff_t unit = kUnit == 0 ? args.unit : kUnit;
-  const auto copy_one = [&](ptrdiff_t i, ptrdiff_t j) {
-    std::memcpy(args.out + i * args.out_step[0] + j * args.out_step[1],
-                args.in + i * args.in_step[0] + j * args.in_step[1], static_cast<size_t>(unit));
+  const auto copy_run = [unit](const uint8_t* in, ptrdiff_t in_step, uint8_t* out,
+                               ptrdiff_t out_step, ptrdiff_t count) {
+    for (; count > 0; --count, in += in_step, out += out_step)
+      std::memcpy(out, in, static_cast<size_t>(unit));
   };
-  // A transposition reads whole cache lines: i is the inner loop, in blocks.
+  // A transposition reads whole cache lines: i is the inner loop, in blocks; unless that is too short
+  // a loop, then j is, in blocks that stay in the cache until the last i.
   const bool transposed = std::abs(args.in_step[0]) < std::abs(args.in_step[1]);
   const ptrdiff_t block = transposed ? 32 : 1;
-  for (ptrdiff_t begin = 0; begin < args.count[0]; begin += block) {
-    const ptrdiff_t end = std::min(begin + block, args.count[0]);
-    for (ptrdiff_t j = 0; j < args.count[1]; ++j) {
-      for (ptrdiff_t i = begin; i < end; ++i) copy_one(i, j);
+  const ptrdiff_t width = transposed ? 512 : args.count[1];
+  for (ptrdiff_t i = 0; i < args.count[0]; i += block) {
+    const ptrdiff_t rows = std::min(block, args.count[0] - i);
+    for (ptrdiff_t j = 0; j < args.count[1]; j += width) {
+      const ptrdiff_t columns = std::min(width, args.count[1] - j);
+      const uint8_t* in = args.in + i * args.in_step[0] + j * args.in_step[1];
+      uint8_t* out = args.out + i * args.out_step[0] + j * args.out_step[1];
+      const int inner = rows >= 8 ? 0 : 1;
+      const int outer = 1 - inner;
+      const ptrdiff_t runs = inner == 0 ? columns : rows, length = inner == 0 ? rows : columns;
+      for (ptrdiff_t run = 0; run < runs; ++run) {
+        copy_run(in + run * args.in_step[outer], args.in_step[inner],
+                 out + run * args.out_step[outer], args.out_step[inner], length);
+      }
     }
   }
 }
@@ -59,31 +75,96 @@ void transpose_block(const uint8_t* in, ptrdiff_t in_step, uint8_t* out, ptrdiff
   store(out + 6 * out_step, g), store(out + 7 * out_step, h);
 }
 
-// Bytes whose neighbours are along i in the input and along j in the output.
-void transpose_bytes(const CopyNdArgs& args) {
-  const ptrdiff_t whole[2] = {args.count[0] / 8 * 8, args.count[1] / 8 * 8};
-  for (ptrdiff_t i = 0; i < whole[0]; i += 8) {
-    for (ptrdiff_t j = 0; j < whole[1]; j += 8) {
-      transpose_block(args.in + i + j * args.in_step[1], args.in_step[1],
-                      args.out + i * args.out_step[0] + j, args.out_step[0]);
+// A row of 16 bytes, in which two rows can be interleaved.
+template <class T>
+struct Lanes {
+  static constexpr int kCount = 16 / sizeof(T);
+  typedef T Row __attribute__((vector_size(16)));
+
+  template <int kFrom, size_t... kLane>
+  static Row interleave(Row a, Row b, std::index_sequence<kLane...>) {
+    return __builtin_shufflevector(a, b, (kFrom + kLane / 2 + kLane % 2 * kCount)...);
+  }
+  static Row low(Row a, Row b) {
+    return interleave<0>(a, b, std::make_index_sequence<kCount>());
+  }
+  static Row high(Row a, Row b) {
+    return interleave<kCount / 2>(a, b, std::make_index_sequence<kCount>());
+  }
+};
+
+// Transposes a square of elements as wide as T: interleaving the first half of the rows with the
+// second one, log2(rows) times, is a transposition. Indices are constants, which keeps the rows in
+// registers.
+template <class T, size_t... kRow>
+void transpose_rows(const uint8_t* in, ptrdiff_t in_step, uint8_t* out, ptrdiff_t out_step,
+                    std::index_sequence<kRow...>) {
+  using L = Lanes<T>;
+  constexpr size_t kHalf = L::kCount / 2;
+  typename L::Row rows[L::kCount];
+  (std::memcpy(&rows[kRow], in + static_cast<ptrdiff_t>(kRow) * in_step, 16), ...);
+  const auto mix = [&] {
+    const typename L::Row mixed[] = {
+        (kRow % 2 == 0 ? L::low(rows[kRow / 2], rows[kRow / 2 + kHalf])
+                       : L::high(rows[kRow / 2], rows[kRow / 2 + kHalf]))...};
+    ((rows[kRow] = mixed[kRow]), ...);
+  };
+  mix();
+  if constexpr (L::kCount > 2) mix();
+  if constexpr (L::kCount > 4) mix();
+  if constexpr (L::kCount > 8) mix();
+  (std::memcpy(out + static_cast<ptrdiff_t>(kRow) * out_step, &rows[kRow], 16), ...);
+}
+
+template <class T>
+void transpose_square(const uint8_t* in, ptrdiff_t in_step, uint8_t* out, ptrdiff_t out_step) {
+  transpose_rows<T>(in, in_step, out, out_step, std::make_index_sequence<Lanes<T>::kCount>());
+}
+
+using Square = void (*)(const uint8_t* in, ptrdiff_t in_step, uint8_t* out, ptrdiff_t out_step);
+
+// Elements whose neighbours are along i in the input and along j in the output, in squares of kSide;
+// a cache line of the input is read to its end before the next row is. kRest does what is left.
+template <ptrdiff_t kUnit, ptrdiff_t kSide, Square kSquare, void (*kRest)(const CopyNdArgs&)>
+void transpose(const CopyNdArgs& args) {
+  const ptrdiff_t whole[2] = {args.count[0] / kSide * kSide, args.count[1] / kSide * kSide};
+  const ptrdiff_t in_step = args.in_step[1], out_step = args.out_step[0];
+  constexpr ptrdiff_t kBlock = std::max(kSide, kLine / kUnit);
+  for (ptrdiff_t begin = 0; begin < whole[0]; begin += kBlock) {
+    const ptrdiff_t end = std::min(begin + kBlock, whole[0]);
+    for (ptrdiff_t j = 0; j < whole[1]; j += kSide) {
+      for (ptrdiff_t i = begin; i < end; i += kSide) {
+        kSquare(args.in + i * kUnit + j * in_step, in_step, args.out + i * out_step + j * kUnit,
+                out_step);
+      }
     }
   }
   CopyNdArgs right = args;  // what is left of the first whole[0] rows
-  right.in += whole[1] * args.in_step[1];
-  right.out += whole[1];
+  right.in += whole[1] * in_step;
+  right.out += whole[1] * kUnit;
   right.count[0] = whole[0];
   right.count[1] -= whole[1];
-  copy<1>(right);
+  kRest(right);
   CopyNdArgs below = args;
-  below.in += whole[0];
-  below.out += whole[0] * args.out_step[0];
+  below.in += whole[0] * kUnit;
+  below.out += whole[0] * out_step;
   below.count[0] -= whole[0];
-  copy<1>(below);
+  kRest(below);
 }
 
 void run(const CopyNdArgs& args) {
-  if (args.unit == 1 && args.in_step[0] == 1 && args.out_step[1] == 1) {
-    return transpose_bytes(args);
+  if (args.in_step[0] == args.unit && args.out_step[1] == args.unit) {
+    switch (args.unit) {
+      case 1:
+        return transpose<1, 16, transpose_square<uint8_t>, transpose<1, 8, transpose_block, copy<1>>>(
+            args);
+      case 2:
+        return transpose<2, 8, transpose_square<uint16_t>, copy<2>>(args);
+      case 4:
+        return transpose<4, 4, transpose_square<uint32_t>, copy<4>>(args);
+      case 8:
+        return transpose<8, 2, transpose_square<uint64_t>, copy<8>>(args);
+    }
   }
   switch (args.unit) {
     case 1:

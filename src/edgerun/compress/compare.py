@@ -26,6 +26,7 @@ from edgerun.session import Session
 
 # Beyond this, in quanta or relative to the largest value, two runs have parted.
 _PARTED_QUANTA, _PARTED_RELATIVE = 1, 1e-4
+_SMALL = 0.01  # runtimes approximate what is so much smaller than the rest of a tensor
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Distance:
     """How far an array is from the reference's.
 
     quanta: the largest difference of integers (0 for floats); relative: of floats, the largest |a - b| /
-    magnitude, where the magnitude of a sum is that of its terms (Op.magnitude) or, between two runs, the
-    largest |b| of the tensor; sqnr: signal to noise in dB, infinite where the arrays are equal.
+    magnitude, where the magnitude of a sum is that of its terms (Op.magnitude), at least a hundredth of the
+    largest |b| of the tensor and, between two runs, that largest itself; sqnr: signal to noise in dB,
+    infinite where the arrays are equal.
     """
 
     quanta: int = 0
@@ -154,8 +156,10 @@ def run_alone(node: Node, arrays: Sequence[Array | None]) -> list[Array]:
             copies.append(value)
             continue
         assert array is not None
-        inputs[value] = np.ascontiguousarray(array)
+        inputs[value] = np.asarray(array, order="C")
         copies.append(value)
+    if not inputs:  # folded before anything runs
+        return list(node.op.eval(node.types(), *arrays))  # type: ignore[arg-type]
     graph = Graph(node.op.name, list(inputs), node.outputs, [Node(node.op, copies, node.outputs)])
     results = bind(lower(graph), 1).runner(1).run({v.name: a for v, a in inputs.items()})
     return [results[value.name] for value in node.outputs]
@@ -181,7 +185,7 @@ def distance(mine: Array, truth: Array, kind: TensorType, magnitude: Array | Non
     if magnitude is None:
         base = np.abs(b).max(initial=1e-6)
     else:
-        base = np.maximum(magnitude.astype(np.float64), 1e-12)
+        base = np.maximum(magnitude.astype(np.float64), _SMALL * np.abs(b).max(initial=1e-6))
     return Distance(0, float((apart / base).max(initial=0)), sqnr(a, b))
 
 

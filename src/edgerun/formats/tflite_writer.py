@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from edgerun.errors import InputError
 from edgerun.formats import tflite_schema as schema
 from edgerun.formats.flatbuffer_builder import FlatBufferBuilder
+from edgerun.formats.tflite_model import Sparsity
 from edgerun.formats.tflite_schema import TABLES, TensorType
 
 # (version for int8, version for int16) -> operators; the version of any other type is 1.
@@ -83,12 +84,14 @@ class SubgraphBuilder:
         data: ArrayLike | bytes | None = None,
         shape_signature: Sequence[int] | None = None,
         is_variable: bool = False,
+        sparsity: Sparsity | None = None,
     ) -> int:
         """Adds a tensor and returns its index.
 
         `dtype` is a numpy dtype or the name of a TFLite type ("INT4"). `scale` and `zero_point`
         are one number or one for each element of dimension `axis`; zero points are 0 by default.
-        `data` makes a constant: an array of the given shape and dtype, or bytes as they are stored.
+        `data` makes a constant: an array of the given shape and dtype, or bytes as they are stored,
+        which those of a tensor with `sparsity` are.
         """
         kind = _tensor_type(dtype)
         tensor: dict[str, Any] = {
@@ -113,6 +116,8 @@ class SubgraphBuilder:
                 "zero_point": zeros.astype(np.int64),
                 "quantized_dimension": axis,
             }
+        if sparsity is not None:
+            tensor["sparsity"] = _sparsity(sparsity)
         self._tensors.append(tensor)
         return len(self._tensors) - 1
 
@@ -125,14 +130,16 @@ class SubgraphBuilder:
         *,
         version: int | None = None,
         custom_options: bytes | None = None,
+        intermediates: Sequence[int] = (),
     ) -> None:
         """Adds an operator; a name that is no builtin's is that of a custom operator.
 
-        `inputs` are tensor indices, -1 for an absent one. `options` are fields of the operator's
-        options table; those left out have the format's default. The version follows from the types
-        of the inputs if it is not given.
+        `inputs` are tensor indices, -1 for an absent one; so are `intermediates`, whose types say
+        how recurrent operators quantise what they compute within themselves. `options` are fields
+        of the operator's options table; those left out have the format's default. The version
+        follows from the types of the inputs if it is not given.
         """
-        for index in (*inputs, *outputs):
+        for index in (*inputs, *outputs, *intermediates):
             if not -1 <= index < len(self._tensors):
                 raise InputError(
                     f"Operator {name}: expected tensor indices from -1 to {len(self._tensors) - 1},"
@@ -145,6 +152,7 @@ class SubgraphBuilder:
             "inputs": inputs,
             "outputs": outputs,
             "custom_options": custom_options or b"",
+            "intermediates": intermediates,
         }
         table = schema.OPTIONS.get(name)
         if table is not None:
@@ -246,6 +254,27 @@ def _content(name: str, shape: Sequence[int], kind: TensorType, data: ArrayLike 
             f" {list(array.shape)}."
         )
     return array.tobytes()
+
+
+def _sparsity(sparsity: Sparsity) -> dict[str, Any]:
+    """The table; segments and indices are vectors of int32 unless they are uint16 or uint8."""
+    dimensions = []
+    for dimension in sparsity.dimensions:
+        fields: dict[str, Any] = {"format": dimension.format, "dense_size": dimension.dense_size}
+        for name in ("segments", "indices"):
+            values = getattr(dimension, name)
+            if values is not None:
+                kind = {"uint16": 2, "uint8": 3}.get(values.dtype.name, 1)
+                table = schema.SPARSE_INDEX_VECTORS[kind]
+                assert table is not None
+                fields[f"array_{name}_type"] = kind
+                fields[f"array_{name}"] = table.name, {"values": values}
+        dimensions.append(fields)
+    return {
+        "traversal_order": sparsity.traversal_order,
+        "block_map": sparsity.block_map,
+        "dim_metadata": dimensions,
+    }
 
 
 def _version(name: str, types: Sequence[str]) -> int:

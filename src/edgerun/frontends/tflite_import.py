@@ -14,7 +14,7 @@ from edgerun.frontends.tflite_ops.task import Import, Known, NeedsValue
 from edgerun.frontends.tflite_tensors import Tensors
 from edgerun.ir.graph import Node, State, Value
 from edgerun.ir.shape import Reshape
-from edgerun.ir.types import Array, TensorType
+from edgerun.ir.types import INT8, Array, TensorType
 
 
 @dataclass
@@ -77,7 +77,11 @@ class Imported:
 
 
 def zeros(kind: TensorType) -> Array:
-    array = np.zeros(kind.shape, kind.dtype)
+    return _filled(kind, 0)
+
+
+def _filled(kind: TensorType, element: int) -> Array:
+    array = np.full(kind.shape, element, kind.dtype)
     array.setflags(write=False)
     return array
 
@@ -140,6 +144,10 @@ class SubgraphImport:
         tensor = self.tensors.tensors[index]
         if tensor.is_variable and tensor.data is None:
             variable = self.variable(f"{self.index}/{tensor.name or index}")
+            q = self.tensors.declared(index).type.quantization
+            if variable.initial is None and q is not None and tensor.dtype == INT8:
+                # TFLite starts these, and no others, with the real number zero.
+                variable.initial = _filled(self.tensors.declared(index).type, q.zero)
             return self.read(variable, lambda: self.tensors.declared(index))
         return self.tensors.declared(index)
 
@@ -175,7 +183,10 @@ class SubgraphImport:
             raise UnsupportedOperatorError("there is no importer for it")
         inputs = [None if i < 0 else self.value(i) for i in operator.inputs]
         outputs = [self.tensors.declared(i) for i in operator.outputs]
-        task = Import(operator, inputs, outputs, self.imported.known, self.imported.resized)
+        within = [
+            None if i < 0 else self.tensors.type_of(self.tensors.tensors[i]) for i in operator.intermediates
+        ]
+        task = Import(operator, inputs, outputs, self.imported.known, self.imported.resized, within)
         try:
             op = importer(task)
         except NeedsValue as error:
@@ -297,7 +308,7 @@ def _call_once(scope: SubgraphImport, operator: Operator) -> None:
         array = None if assigned.current is None else imported.known.array(assigned.current)
         if array is None:
             raise UnsupportedOperatorError(f"the initial value of {name} is not a constant")
-        array = np.ascontiguousarray(array)
+        array = np.array(array, order="C")
         array.setflags(write=False)
         scope.variable(name).initial = array
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from edgerun.errors import FormatError, UnsupportedOperatorError
 from edgerun.formats.tflite_model import Tensor
+from edgerun.frontends.tflite_constants import plain
 from edgerun.ir.graph import Value
 from edgerun.ir.types import Quantization, TensorType
 
@@ -26,7 +27,7 @@ class Tensors:
     def declared(self, index: int) -> Value:
         """The value of a tensor, made with the type the file declares when nothing has made it yet."""
         if index not in self._values:
-            tensor = self.tensors[index]
+            tensor = plain(self.tensors[index])
             self._values[index] = Value(self._name(tensor), self.type_of(tensor), index, tensor.data)
         return self._values[index]
 

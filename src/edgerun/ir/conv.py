@@ -1,7 +1,7 @@
 """Convolutions and the fully connected layer: sums of products over windows and rows.
 
-Weights are int8 or uint8, per tensor or per output channel, with an int32 bias at scale s_in * s_w, or
-float32 with a float32 bias; ir/sums.py has the arithmetic.
+8-bit weights are per tensor or per output channel, with an int32 bias at scale s_in * s_w or, for float
+activations, a float32 one; ir/sums.py has the arithmetic.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from edgerun.ir import elementary
+from edgerun.ir import elementary, int16
+from edgerun.ir.fixed_point import Ints
 from edgerun.ir.op import (
     NO_CLAMP,
     Clamp,
@@ -74,6 +75,10 @@ class Binary(Op, abstract=True):
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         a, b = types
+        if a.is_int16:
+            supported(type(self).of_int16 is not Binary.of_int16, f"{self.name} does not take {a}.")
+            int16.check(self.name, a, b, self.out)
+            return (TensorType(broadcast(self.name, *types), self.out.dtype, self.out.quantization),)
         supported(
             ((a.is_8bit and b.is_8bit) or a.dtype == b.dtype) and self._takes(a),
             f"{self.name} does not take {a} and {b}.",
@@ -97,11 +102,17 @@ class Binary(Op, abstract=True):
         """The result divided by the output's scale, from centred values."""
         raise NotImplementedError
 
+    def of_int16(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Array:
+        """The results for int16, in TFLite's own arithmetic (contract 4.1.3)."""
+        raise NotImplementedError
+
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         if types[0].is_8bit:
             low, high = clamp_range(self.out, self.clamp)
             p = self.quantised(types, arrays)
             return (clamp_round(p, quantization_of(self.out).zero, low, high, self.out.dtype),)
+        if types[0].is_int16:
+            return (self.of_int16(types, arrays),)
         with np.errstate(all="ignore"):
             if types[0].is_float:
                 return (rounded(self.real(flushed(arrays[0]), flushed(arrays[1])), self.clamp),)
@@ -137,6 +148,9 @@ class Add(Binary):
     def integer(self, a: Integers, b: Integers) -> Integers:
         return a + b
 
+    def of_int16(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Array:
+        return int16.add(arrays, types, self.out, self.clamp)
+
 
 @dataclass(frozen=True)
 class Sub(Binary):
@@ -151,6 +165,9 @@ class Sub(Binary):
 
     def integer(self, a: Integers, b: Integers) -> Integers:
         return a - b
+
+    def of_int16(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Array:
+        return int16.add(arrays, types, self.out, self.clamp, sign=-1)
 
 
 @dataclass(frozen=True)
@@ -171,6 +188,9 @@ class Mul(Binary):
     def integer(self, a: Integers, b: Integers) -> Integers:
         return a * b
 
+    def of_int16(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Array:
+        return int16.mul(arrays, types, self.out, self.clamp)
+
 
 @dataclass(frozen=True)
 class Unary(Op, abstract=True):
@@ -190,8 +210,16 @@ class Unary(Op, abstract=True):
         """The function on integers that mean themselves, wrapping around."""
         raise NotImplementedError
 
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        """The results for 16-bit quanta, in TFLite's own arithmetic (contract 4.1.3)."""
+        raise NotImplementedError
+
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
+        if x.is_int16:
+            supported(type(self).of_int16 is not Unary.of_int16, f"{self.name} does not take {x}.")
+            int16.check_unary(self, x, self.out)
+            return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
         plain = x.dtype == FLOAT32 or (
             x.dtype in (INT32, INT64) and type(self).integer is not Unary.integer
         )
@@ -215,6 +243,8 @@ class Unary(Op, abstract=True):
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         if types[0].is_8bit:
             return (self.table(types[0].element)[arrays[0].view(np.uint8)],)
+        if types[0].is_int16:
+            return (self.of_int16(arrays[0].astype(np.int64), quantization_of(types[0])),)
         with np.errstate(all="ignore"):
             if types[0].is_float:
                 return (rounded(self.function(flushed(arrays[0]))),)
@@ -230,6 +260,9 @@ class Clip(Unary):
     def function(self, x: Reals) -> Reals:
         return np.minimum(np.maximum(x, self.clamp[0]), self.clamp[1])
 
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16.clip(x, source, self.out, self.clamp)
+
 
 @dataclass(frozen=True)
 class Logistic(Unary):
@@ -238,6 +271,9 @@ class Logistic(Unary):
     def function(self, x: Reals) -> Reals:
         return elementary.logistic(x)
 
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16.logistic(x, source)
+
 
 @dataclass(frozen=True)
 class Tanh(Unary):
@@ -245,6 +281,9 @@ class Tanh(Unary):
 
     def function(self, x: Reals) -> Reals:
         return elementary.tanh(x)
+
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16.tanh(x, source)
 
 
 @dataclass(frozen=True)
@@ -263,6 +302,9 @@ class LeakyRelu(Unary):
 
     def function(self, x: Reals) -> Reals:
         return np.where(x >= 0, x, x * self.alpha)
+
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16.leaky_relu(x, source, self.out, self.alpha)
 
 
 @dataclass(frozen=True)
@@ -299,10 +341,13 @@ class Softmax(Op):
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
+        wide = int16.is_softmax(x, self.out)
         supported(
-            (x.is_8bit or x.dtype == FLOAT32) and len(x.shape) > 0,
-            f"Softmax needs an 8-bit or float32 tensor, got {x}.",
+            (x.is_8bit or x.dtype == FLOAT32 or wide) and len(x.shape) > 0,
+            f"Softmax needs an 8-bit, int16 or float32 tensor, got {x}.",
         )
+        if wide:
+            int16.check_softmax(x, self.out)
         expect(self.beta > 0, f"Softmax needs beta > 0, got {self.beta}.")
         return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
 
@@ -316,6 +361,8 @@ class Softmax(Op):
             x = flushed(arrays[0])
             e = elementary.exp((x - x.max(axis=-1, keepdims=True)) * np.float32(self.beta))
             return (rounded(e / e.sum(axis=-1, keepdims=True)),)
+        if int16.is_softmax(types[0], self.out):
+            return (int16.softmax(arrays[0], types[0], self.beta),)
         x = arrays[0].astype(np.int32)
         out = quantization_of(self.out)
         e = self.table(quantization_of(types[0]))[x.max(axis=-1, keepdims=True) - x]

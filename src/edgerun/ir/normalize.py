@@ -80,7 +80,10 @@ class L2Normalization(_OfRows):
 
 @dataclass(frozen=True)
 class LocalResponseNormalization(_OfRows):
-    """x * (bias + alpha * sum of squares of the channels at most `radius` away)^-beta."""
+    """x[c] * (bias + alpha * sum of x[k]^2 for c - radius <= k < c + radius)^-beta, over the last dimension.
+
+    The window ends before c + radius, as TFLite's does (TensorFlow's includes it).
+    """
 
     radius: int
     bias: float
@@ -97,7 +100,7 @@ class LocalResponseNormalization(_OfRows):
         total = np.zeros_like(x)
         n = x.shape[-1]
         for c in range(n):
-            total[..., c] = squares[..., max(0, c - self.radius) : c + self.radius + 1].sum(axis=-1)
+            total[..., c] = squares[..., max(0, c - self.radius) : c + self.radius].sum(axis=-1)
         base = self.bias + self.alpha * total
         with np.errstate(all="ignore"):
             return (rounded(x * elementary.power(base, np.full_like(base, -self.beta))),)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgerun.ir import int16
 from edgerun.ir.conv import Padding, Pair, window_size, windows
 from edgerun.ir.elementwise import Reals
 from edgerun.ir.op import (
@@ -39,9 +40,10 @@ class _Pool2d(Op, abstract=True):
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
         supported(
-            len(x.shape) == 4 and (x.is_8bit or x.dtype == FLOAT32),
-            f"{self.name} needs an 8-bit or float32 NHWC tensor, got {x}.",
+            len(x.shape) == 4 and (x.is_8bit or x.is_int16 or x.dtype == FLOAT32),
+            f"{self.name} needs an 8-bit, int16 or float32 NHWC tensor, got {x}.",
         )
+        supported(not x.is_int16 or x.element == self.out, f"{self.name} cannot requantise {x}.")
         expect(min(self.kernel) > 0 and min(self.strides) > 0, "Kernels and strides start at 1.")
         top, left, bottom, right = self.padding
         # A window that lay wholly in the padding would have no taps.
@@ -101,6 +103,8 @@ class AveragePool2d(_Pool2d):
         centred = centered(arrays[0], types[0])
         total = self._windows(centred, 0, types[0]).sum(axis=(3, 4))
         taps = self._windows(np.ones_like(centred), 0, types[0]).sum(axis=(3, 4))
+        if types[0].is_int16:
+            return (int16.average(total, taps, self.out, self.clamp),)
         ratio = quantization_of(types[0]).step / quantization_of(self.out).step
         p = wrap32(total.astype(np.int64)).astype(np.float32) * (ratio / taps).astype(np.float32)
         low, high = clamp_range(self.out, self.clamp)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgerun.ir import int16
 from edgerun.ir.elementwise import Reals, Unary
+from edgerun.ir.fixed_point import Ints
 from edgerun.ir.op import Op, clamp_round, flushed, quantization_of, supported
-from edgerun.ir.types import FLOAT16, FLOAT32, Array, Element, TensorType
+from edgerun.ir.types import FLOAT16, FLOAT32, INT16, Array, Element, Quantization, TensorType
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Quantize(Op):
         return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if self.out.dtype == INT16:
+            return (int16.quantize(arrays[0], self.out),)
         q = quantization_of(self.out)
         low, high = self.out.limits
         with np.errstate(over="ignore", invalid="ignore"):
@@ -36,11 +40,23 @@ class Quantize(Op):
 
 @dataclass(frozen=True)
 class Requantize(Unary):
-    """8-bit integers of one quantisation to another: TFLite's QUANTIZE between integers."""
+    """Integers of one quantisation to another: TFLite's QUANTIZE between integers."""
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
-        supported(types[0].is_8bit, f"Requantize needs an 8-bit tensor, got {types[0]}.")
-        return super().infer(*types)
+        (x,) = types
+        if int16.is_requantization(x, self.out):
+            int16.check_requantization(x, self.out)
+            return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
+        supported(x.is_8bit, f"Requantize needs a quantised tensor, got {x}.")
+        return super().infer(x)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if not int16.is_requantization(types[0], self.out):
+            return super().eval(types, *arrays)
+        return (self.of_int16(arrays[0].astype(np.int64), quantization_of(types[0])),)
+
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16.requantize(x, source, self.out)
 
     def function(self, x: Reals) -> Reals:
         return x

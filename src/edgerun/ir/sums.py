@@ -2,6 +2,7 @@
 
 integer  x and weights 8 bit: exact sums, one requantisation. Float64 matrix products compute them: every
          partial sum is an integer far below 2^53.
+int16    x int16, weights int8: TFLite's own arithmetic (ir/int16.py).
 float    x and weights float32: float64 sums, rounded once.
 hybrid   x float32, weights int8 (TFLite's dynamic range): each image of x is quantised by its own range,
          the sums are exact, and become floats in TFLite's own order of float32 operations.
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from edgerun.ir import int16
 from edgerun.ir.op import (
     Clamp,
     Op,
@@ -49,12 +51,13 @@ class SumOfProducts(Op, abstract=True):
 
     @property
     def scales_in_turn(self) -> bool:
-        """Whether a hybrid sum is multiplied by the scale of the weights, then by that of x; else by their
-        product."""
+        """Whether hybrid sums are multiplied by one scale and then the other, not by their product."""
         return False
 
     def _check_numbers(self, x: TensorType, w: TensorType, bias: TensorType | None, channels: int) -> None:
-        if x.is_8bit:
+        if x.is_int16:
+            int16.check_sum(self.name, x, w, bias, self.out)
+        elif x.is_8bit:
             supported(w.is_8bit, f"{self.name} needs 8-bit weights for {x}, got {w}.")
             supported(quantization_of(x).per_tensor, f"{self.name} needs a per-tensor input, got {x}.")
         else:
@@ -65,7 +68,7 @@ class SumOfProducts(Op, abstract=True):
             scales = quantization_of(w).scale.size
             expect(scales in (1, channels), f"{self.name} has {channels} channels and {scales} scales.")
         if bias is not None:
-            wanted = INT32 if x.is_8bit else FLOAT32
+            wanted = bias.dtype if x.is_int16 else INT32 if x.is_8bit else FLOAT32
             expect(
                 bias.dtype == wanted and bias.size == channels,
                 f"{self.name} needs a bias of {channels} entries of {wanted}, got {bias}.",
@@ -82,6 +85,9 @@ class SumOfProducts(Op, abstract=True):
                 quantization_of(types[0]), quantization_of(types[1]), quantization_of(self.out)
             )
             return (requantize(wrap32(acc), m, self.out, self.clamp),)
+        if types[0].is_int16:
+            sums = self._products(x.astype(np.float64), w.astype(np.float64))
+            return (int16.finish_sum(sums, types[0], types[1], bias, self.out, self.clamp),)
         if is_hybrid(types[0], types[1]):
             return (self._hybrid(types, x, w, bias),)
         total = self._products(x.astype(np.float64), w.astype(np.float64))
@@ -103,7 +109,7 @@ class SumOfProducts(Op, abstract=True):
 
     def magnitude(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         x, w, *rest = arrays
-        if types[0].is_8bit:
+        if not types[0].is_float:
             return super().magnitude(types, *arrays)
         weights = np.abs(w.astype(np.float64))
         if is_hybrid(types[0], types[1]):

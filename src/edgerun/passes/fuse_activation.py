@@ -24,6 +24,8 @@ def fuse_activation(graph: Graph) -> None:
         clip, op = second.op, first.op
         if not isinstance(clip, Clip) or not isinstance(op, _CLAMPING) or clip.out != op.out:
             return False
+        if not second.types()[0].is_8bit:
+            return False
         clamp = max(op.clamp[0], clip.clamp[0]), min(op.clamp[1], clip.clamp[1])
         if clamp[0] > clamp[1]:
             return False

@@ -16,7 +16,7 @@ def fuse_tables(graph: Graph) -> None:
         a, b = first.op, second.op
         if not isinstance(a, Unary | Table) or not isinstance(b, Unary | Table):
             return False
-        if not first.types()[0].is_8bit:
+        if not all(node.types()[0].is_8bit for node in (first, second)) or b.out.dtype.itemsize != 1:
             return False
         inner = a.table(first.types()[0].element)
         outer = b.table(a.out)[inner.view(np.uint8)]

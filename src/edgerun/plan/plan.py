@@ -46,8 +46,8 @@ Attribute = int | float | str | tuple[int, ...] | Quantum | ByteTable | Array
 class Weights:
     """Constant weights in canonical order: [outputs, depth] for conv, [height, width, channels] for dwconv.
 
-    zero_point: int32, one entry or one per output; bias: per output, int32 without any correction, or
-    float32.
+    zero_point: int32, one entry or one per output.
+    bias: per output, int32 without any correction, or float32.
     """
 
     values: Array

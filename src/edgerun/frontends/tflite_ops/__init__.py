@@ -16,13 +16,18 @@ from edgerun.frontends.tflite_ops import (
     detection,
     elementwise,
     gather,
+    matmul,
     normalize,
     pool,
     quantize,
+    recurrent,
     reduction,
     resize,
     search,
     shape,
+    signal,
+    signal_stream,
+    transpose_conv,
 )
 from edgerun.frontends.tflite_ops.task import Importer
 
@@ -33,13 +38,18 @@ _FAMILIES = (
     detection,
     elementwise,
     gather,
+    matmul,
     normalize,
     pool,
     quantize,
+    recurrent,
     reduction,
     resize,
     search,
     shape,
+    signal,
+    signal_stream,
+    transpose_conv,
 )
 IMPORTERS: Mapping[str, Importer] = {
     name: importer for family in _FAMILIES for name, importer in family.IMPORTERS.items()

@@ -33,7 +33,7 @@ def _windowed(task: Import, hybrid_asymmetric: bool) -> dict[str, Any]:
 def _operands(task: Import) -> None:
     """Drops an absent bias; 8-bit weights must be known, float ones may be computed at run time."""
     for value in task.inputs[1:]:
-        if value is not None and value.data is None and not value.type.is_float:
+        if value is not None and not value.type.is_float and task.known.array(value) is None:
             raise UnsupportedOperatorError("its weights are computed at run time")
     if len(task.inputs) == 3 and task.inputs[2] is None:
         del task.inputs[2]

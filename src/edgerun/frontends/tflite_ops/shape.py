@@ -353,12 +353,17 @@ def cumsum(task: Import) -> Op:
     return Cumsum(axis, bool(task.options["exclusive"]), bool(task.options["reverse"]))
 
 
+def densify(task: Import) -> Op:
+    return Reshape(task.type(0).shape)  # constants are dense in the graph
+
+
 IMPORTERS: Mapping[str, Importer] = {
     "BATCH_TO_SPACE_ND": batch_to_space,
     "BROADCAST_ARGS": broadcast_args,
     "BROADCAST_TO": broadcast_to,
     "CONCATENATION": concatenation,
     "CUMSUM": cumsum,
+    "DENSIFY": densify,
     "DEPTH_TO_SPACE": depth_to_space,
     "EXPAND_DIMS": expand_dims,
     "FILL": fill,

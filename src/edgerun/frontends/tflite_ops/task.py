@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from edgerun import knobs
@@ -80,12 +80,14 @@ class Import:
         outputs: list[Value],
         known: Known,
         resized: bool = False,
+        intermediates: Sequence[TensorType | None] = (),
     ) -> None:
         self.operator = operator
         self.resized = resized  # the inputs have other shapes than the file says
         self.inputs = inputs
         self.outputs = outputs
         self.known = known
+        self.intermediates = intermediates  # types of what the operator computes within itself
         self.nodes: list[Node] = []  # what has to be computed before
         # What the operator remembers: the value it reads, the one it writes, the initial array unless the
         # value read is that of a variable tensor.

@@ -13,13 +13,19 @@ from edgerun.plan.lower import (  # noqa: F401 - they register themselves
     detection,
     elementwise,
     gather,
+    int16,
+    matmul,
     normalize,
     pool,
     quantize,
+    recurrent,
     reduction,
     resize,
     search,
     shape,
+    signal,
+    signal_stream,
+    transpose_conv,
 )
 from edgerun.plan.lower.lowering import LOWERINGS, Lowering
 from edgerun.plan.plan import Plan

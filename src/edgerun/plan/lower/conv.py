@@ -1,5 +1,5 @@
-"""Convolutions and the fully connected layer: the verbs conv and dwconv, their float forms (conv_f32,
-dwconv_f32) and their hybrid ones (quantize_dynamic before conv_hybrid, dwconv_hybrid)."""
+"""Convolutions and the fully connected layer: the verbs conv and dwconv, in their integer, float (conv_f32,
+dwconv_f32) and hybrid forms (quantize_dynamic before conv_hybrid, dwconv_hybrid)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgerun.ir.conv import Conv2d, DepthwiseConv2d, FullyConnected
-from edgerun.ir.graph import Node
+from edgerun.ir.graph import Node, Value
 from edgerun.ir.op import output_multiplier, quantization_of
 from edgerun.ir.sums import SumOfProducts, is_hybrid
-from edgerun.ir.types import FLOAT32, INT8, INT32, Array, TensorType
+from edgerun.ir.types import FLOAT32, INT8, INT32, Array, Quantization, TensorType
 from edgerun.plan.lower.lowering import Lowering, clamp_attributes, constant, lowers
 from edgerun.plan.plan import Attribute, Quantum, Weights
 
@@ -30,15 +30,22 @@ def window_of(op: Conv2d | DepthwiseConv2d, kernel: tuple[int, int]) -> Window:
 
 
 def convolve(
-    lo: Lowering, node: Node, verb: str, x: int, y: int, window: Window, shape: tuple[int, ...]
+    lo: Lowering,
+    node: Node,
+    verb: str,
+    x: tuple[int, ...],
+    y: int,
+    window: Window,
+    shape: tuple[int, ...],
 ) -> None:
-    """The step, or two of them, for NHWC tensors x and y: `verb` is conv, with weights of `shape` [outputs,
-    depth], or dwconv, with [height, width, channels]."""
+    """The step for the NHWC tensors that read_by() made, and y: `verb` is conv, with weights of `shape`
+    [outputs, depth], or dwconv, with [height, width, channels]."""
     op = node.op
     assert isinstance(op, SumOfProducts)
     kinds = node.types()
     depth = shape[1] if verb == "conv" else shape[0] * shape[1]
     macs = math.prod(lo.shape(y)) * depth
+    attributes: dict[str, Attribute]
     if kinds[0].is_8bit:
         n = shape[0] if verb == "conv" else shape[2]
         m = output_multiplier(
@@ -46,21 +53,26 @@ def convolve(
         )
         attributes = {
             **window,
-            "input_zero_point": Quantum(quantization_of(kinds[0]).zero, x),
+            "input_zero_point": Quantum(quantization_of(kinds[0]).zero, x[0]),
             "multiplier": np.ascontiguousarray(np.broadcast_to(m, n)),
             **clamp_attributes(op.out, op.clamp, y),
         }
-        lo.step(verb, (x,), (y,), attributes, weights=_weights(node, verb, shape), macs=macs)
-    elif is_hybrid(kinds[0], kinds[1]):
-        _hybrid(lo, node, verb, x, y, window, shape, macs)
+        lo.step(verb, x, (y,), attributes, weights=_weights(node, verb, shape), macs=macs)
+        return
+    attributes = {**window, "out_min": op.clamp[0], "out_max": op.clamp[1]}
+    if is_hybrid(kinds[0], kinds[1]):
+        scales = np.broadcast_to(quantization_of(kinds[1]).scale, lo.shape(y)[3])
+        attributes["weight_scale"] = np.ascontiguousarray(scales)
+        attributes["scales_in_turn"] = int(op.scales_in_turn)
+        weights = _weights(node, verb, shape)
+        lo.step(f"{verb}_hybrid", x, (y,), attributes, weights=weights, macs=macs)
     else:
-        attributes = {**window, "out_min": op.clamp[0], "out_max": op.clamp[1]}
         operands = [v for v in node.inputs[1:] if v is not None]
         if all(v.data is not None for v in operands):
             weights = _weights(node, verb, shape)
-            lo.step(f"{verb}_f32", (x,), (y,), attributes, weights=weights, macs=macs)
+            lo.step(f"{verb}_f32", x, (y,), attributes, weights=weights, macs=macs)
         else:
-            inputs = (x, *_operands_of_the_run(lo, node, verb, shape))
+            inputs = (*x, *_operands_of_the_run(lo, node, verb, shape))
             lo.step(f"{verb}_f32", inputs, (y,), attributes, macs=macs)
 
 
@@ -114,18 +126,12 @@ def _own_copy(lo: Lowering, i: int) -> int:
     return copied
 
 
-def _hybrid(
-    lo: Lowering,
-    node: Node,
-    verb: str,
-    x: int,
-    y: int,
-    window: Window,
-    shape: tuple[int, ...],
-    macs: int,
-) -> None:
+def read_by(lo: Lowering, node: Node, verb: str, x: int) -> tuple[int, ...]:
+    """What convolve() reads of x: itself, or its quanta with their scales and zero points."""
     op = node.op
     assert isinstance(op, SumOfProducts)
+    if not is_hybrid(*node.types()[:2]):
+        return (x,)
     name, n = lo.layout.tensors[x].name, lo.shape(x)[0]
     # Depthwise sums fit float32 exactly: their quanta are kept as floats, without the zero point.
     dtype = INT8 if verb == "conv" else FLOAT32
@@ -133,18 +139,7 @@ def _hybrid(
     scale = lo.layout.new(f"{name}/scale", TensorType((n,), FLOAT32))
     zero = lo.layout.new(f"{name}/zero", TensorType((n,), INT32))
     lo.step("quantize_dynamic", (x,), (q, scale, zero), {"asymmetric": int(op.asymmetric)})
-    weights = _weights(node, verb, shape)
-    channels = lo.shape(y)[3]
-    scales = quantization_of(node.types()[1]).scale
-    attributes: dict[str, Attribute] = {
-        **window,
-        "weight_scale": np.ascontiguousarray(np.broadcast_to(scales, channels)),
-        "scales_in_turn": int(op.scales_in_turn),
-        "out_min": op.clamp[0],
-        "out_max": op.clamp[1],
-    }
-    inputs = (q, scale, zero) if verb == "conv" else (q, scale)
-    lo.step(f"{verb}_hybrid", inputs, (y,), attributes, weights=weights, macs=macs)
+    return (q, scale, zero) if verb == "conv" else (q, scale)
 
 
 @lowers(Conv2d)
@@ -153,7 +148,42 @@ def _conv2d(lo: Lowering, node: Node) -> None:
     assert isinstance(op, Conv2d)
     n, *kernel, c = node.types()[1].shape
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
-    convolve(lo, node, "conv", x, y, window_of(op, (kernel[0], kernel[1])), (n, math.prod(kernel) * c))
+    window = window_of(op, (kernel[0], kernel[1]))
+    groups = lo.shape(x)[3] // c
+    shape = (n // groups, math.prod(kernel) * c)
+    read = read_by(lo, node, "conv", x)
+    if groups == 1:
+        convolve(lo, node, "conv", read, y, window, shape)
+        return
+    for group in range(groups):
+        mine = _channels(lo, read[0], group * c, c), *read[1:]
+        part = _channels(lo, y, group * shape[0], shape[0])
+        convolve(lo, _group(node, group, groups), "conv", mine, part, window, shape)
+
+
+def _channels(lo: Lowering, i: int, first: int, count: int) -> int:
+    """So many channels of the NHWC tensor i, where they lie."""
+    t = lo.layout.tensors[i]
+    part = lo.layout.new(t.name, t.type.with_shape((*t.type.shape[:3], count)))
+    inside = lo.layout.part(part, i, (0, 0, 0, first))
+    assert inside
+    return part
+
+
+def _group(node: Node, group: int, groups: int) -> Node:
+    """The node with the weights and the bias of one of its groups."""
+    operands: list[Value | None] = [node.inputs[0]]
+    for i, value in enumerate(node.inputs[1:], start=1):
+        if value is None:
+            operands.append(None)
+            continue
+        data = np.split(constant(node, i), groups)[group]
+        q = value.type.quantization
+        if q is not None and not q.per_tensor:
+            zeros, scales = np.split(q.zero_point, groups), np.split(q.scale, groups)
+            q = Quantization(scales[group], zeros[group], q.axis)
+        operands.append(Value(value.name, TensorType(data.shape, value.type.dtype, q), data=data))
+    return Node(node.op, operands, node.outputs)
 
 
 @lowers(DepthwiseConv2d)
@@ -165,11 +195,13 @@ def _depthwise(lo: Lowering, node: Node) -> None:
     in_channels = lo.shape(x)[3]
     if in_channels == 1:
         # Every output reads the one input channel: an ordinary convolution.
-        convolve(lo, node, "conv", x, y, window_of(op, (h, w)), (channels, h * w))
+        read = read_by(lo, node, "conv", x)
+        convolve(lo, node, "conv", read, y, window_of(op, (h, w)), (channels, h * w))
         return
     if in_channels != channels:
         x = _repeat_channels(lo, x, channels // in_channels)
-    convolve(lo, node, "dwconv", x, y, window_of(op, (h, w)), (h, w, channels))
+    read = read_by(lo, node, "dwconv", x)
+    convolve(lo, node, "dwconv", read, y, window_of(op, (h, w)), (h, w, channels))
 
 
 def _repeat_channels(lo: Lowering, x: int, times: int) -> int:
@@ -186,6 +218,5 @@ def _fully_connected(lo: Lowering, node: Node) -> None:
     n, k = node.types()[1].shape
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     rows = math.prod(lo.shape(y)) // n
-    convolve(
-        lo, node, "conv", lo.reshaped(x, (rows, 1, 1, k)), lo.reshaped(y, (rows, 1, 1, n)), POINT, (n, k)
-    )
+    read = read_by(lo, node, "conv", lo.reshaped(x, (rows, 1, 1, k)))
+    convolve(lo, node, "conv", read, lo.reshaped(y, (rows, 1, 1, n)), POINT, (n, k))

@@ -10,7 +10,7 @@ from typing import TypeVar
 from edgerun.errors import UnsupportedOperatorError
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.op import Clamp, Op, clamp_range, quantization_of
-from edgerun.ir.types import Array, Element, Shape
+from edgerun.ir.types import INT32, Array, Element, Shape
 from edgerun.plan.layout import Layout
 from edgerun.plan.plan import Attribute, Plan, PlanState, Quantum, Step, Weights
 
@@ -39,9 +39,9 @@ class Lowering:
                 outputs.append(self._value(value, external=True))
         for node in self.graph.nodes:
             self._node = node
-            lowering = lowering_of(type(node.op))
+            lowering = lowering_of_int16(node) if _of_int16(node) else lowering_of(type(node.op))
             if lowering is None:
-                self._host(node)
+                self.host(node)
             else:
                 lowering(self, node)
         self._node = None
@@ -146,7 +146,8 @@ class Lowering:
             attributes["fill"] = fill
         self.step("copy", (source,), (target,), attributes)
 
-    def _host(self, node: Node) -> None:
+    def host(self, node: Node) -> None:
+        """A node that runs in Python, through its eval."""
         inputs = tuple(self.tensor(v) for v in node.inputs if v is not None)
         outputs = tuple(self.tensor(v) for v in node.outputs)
         self.step("host", inputs, outputs, {}, op=node.op)
@@ -168,6 +169,31 @@ def lowers(*ops: type[Op]) -> Callable[[_F], _F]:
 def snake_case(name: str) -> str:
     """What the engine calls the function of an operator: "SquaredDifference" is "squared_difference"."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+# Of nodes with int16 tensors; None: through eval. What is not here is lowered as for other types.
+INT16_LOWERINGS: dict[type[Op], Lower | None] = {}
+
+
+def lowers_int16(*ops: type[Op]) -> Callable[[_F], _F]:
+    def register(function: _F) -> _F:
+        INT16_LOWERINGS.update(dict.fromkeys(ops, function))
+        return function
+
+    return register
+
+
+def _of_int16(node: Node) -> bool:
+    kinds = [v.type for v in (*node.inputs, *node.outputs) if v is not None]
+    wide = any(kind.dtype == INT32 and kind.quantization is not None for kind in kinds[:1])
+    return wide or any(kind.is_int16 for kind in kinds)
+
+
+def lowering_of_int16(node: Node) -> Lower | None:
+    for base in type(node.op).__mro__:
+        if base in INT16_LOWERINGS:
+            return INT16_LOWERINGS[base]
+    return lowering_of(type(node.op))
 
 
 def lowering_of(op: type[Op]) -> Lower | None:
