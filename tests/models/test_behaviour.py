@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 import edgerun
 from edgerun.backends.reference import AnyReference, make_reference
-from edgerun.errors import UnsupportedOperatorError
 from edgerun.ir.types import TensorInfo
 from edgerun.vision.metrics import overlaps
 from shared_material import needs_shared, shared
@@ -28,36 +27,10 @@ pytestmark = needs_shared
 
 Array = NDArray[Any]
 
-# Models with operators that edgerun does not have yet. One that can be loaded must leave this list: its
-# tests then pass, and passing is an error here.
-LATER = {
-    "audio/audio_preprocessor_int8",
-    "denoise/dtln_noise_suppression_int8",
-    "lstm/mnist_lstm_float32",
-    "lstm/mnist_lstm_int8",
-    "segmentation/selfie_segmentation_256_f16",
-}
-
 
 def models(*names: str) -> Any:
     """Parametrises a test with `name`."""
-    return pytest.mark.parametrize("name", [pytest.param(n, marks=_later(n)) for n in names])
-
-
-def needs(name: str) -> Any:
-    """Marks a test of one model."""
-
-    def mark(test: Any) -> Any:
-        for found in _later(name):
-            test = found(test)
-        return test
-
-    return mark
-
-
-def _later(name: str) -> list[Any]:
-    reason = f"{name} has operators that edgerun does not have yet"
-    return [pytest.mark.xfail(strict=True, raises=UnsupportedOperatorError, reason=reason)] * (name in LATER)
+    return pytest.mark.parametrize("name", names)
 
 
 @functools.cache
@@ -136,7 +109,6 @@ def test_digits(name: str) -> None:
 # -- classes of pictures --
 
 
-@needs("classification/mobilenet_v1_0.25_128_float32")
 def test_float_mobilenet() -> None:
     name = "classification/mobilenet_v1_0.25_128_float32"
     files = agreement.imagenet_files(shared("."))[::5]
@@ -161,7 +133,6 @@ def test_cifar_classes(name: str, file: str, label: int) -> None:
     assert label in np.argsort(-mine[0])[:2]
 
 
-@needs("classification/fer_emotion_model_quantized")
 @pytest.mark.parametrize("file", ["face.jpg", "grace_hopper.bmp"])
 def test_emotions(file: str) -> None:
     name = "classification/fer_emotion_model_quantized"
@@ -174,7 +145,6 @@ def test_emotions(file: str) -> None:
 # -- key points --
 
 
-@needs("pose/movenet_single_pose_lightning_ptq")
 def test_movenet_key_points() -> None:
     name = "pose/movenet_single_pose_lightning_ptq"
     (mine,), (theirs,) = run_both(name, image("squat.bmp", name))
@@ -212,7 +182,6 @@ def key_point(outputs: list[Array], k: int) -> Array:
 # -- segmentation --
 
 
-@needs("segmentation/deeplabv3_mnv2_dm05_pascal_quant")
 def test_the_bird_is_cut_out() -> None:
     name = "segmentation/deeplabv3_mnv2_dm05_pascal_quant"
     (mine,), (theirs,) = run_both(name, image("bird_segmentation.bmp", name))
@@ -222,7 +191,6 @@ def test_the_bird_is_cut_out() -> None:
     assert (mine == theirs).mean() >= 0.99
 
 
-@needs("segmentation/selfie_segmentation_256_f16")
 def test_the_person_is_cut_out() -> None:
     name = "segmentation/selfie_segmentation_256_f16"
     (mine,), (theirs,) = run_both(name, image("grace_hopper.bmp", name))
@@ -259,7 +227,6 @@ def rows(outputs: list[Array], channels: int) -> Array:
     return np.concatenate(sorted(found, key=len, reverse=True))
 
 
-@needs("face/ultraface_slim_320_float32")
 @pytest.mark.parametrize("file", FACES)
 def test_ultraface(file: str) -> None:
     name = "face/ultraface_slim_320_float32"
@@ -272,7 +239,6 @@ def test_ultraface(file: str) -> None:
     assert (mine[1][0, best, 1] > 0.7) == FACES[file]
 
 
-@needs("hand/mp_palm_detection_lite_f16")
 @pytest.mark.parametrize(("file", "has_palm"), [("squat.bmp", True), ("cat.bmp", False)])
 def test_palms(file: str, has_palm: bool) -> None:
     name = "hand/mp_palm_detection_lite_f16"
@@ -422,7 +388,6 @@ def test_micro_speech_hears_what_is_said(file: str) -> None:
     np.testing.assert_allclose(mine, theirs, atol=0.005)
 
 
-@needs("audio/audio_preprocessor_int8")
 @pytest.mark.parametrize("file", SPOKEN)
 def test_the_preprocessor_and_micro_speech_hear_what_is_said(file: str) -> None:
     preprocessor = session("audio/audio_preprocessor_int8").twin()
@@ -484,7 +449,6 @@ def mel_matrix(bins: int, bands: int) -> Array:
     return found
 
 
-@needs("keyword/mww_okay_nabu_v2")
 def test_a_model_with_memory_hears_the_same_stream() -> None:
     """Nobody says its wake word in these sounds; step by step it remembers what LiteRT remembers."""
     name = "keyword/mww_okay_nabu_v2"
@@ -544,7 +508,6 @@ def test_how_well_a_normal_machine_is_reconstructed(name: str) -> None:
     assert np.mean(errors) == pytest.approx(known, abs=0.02)
 
 
-@needs("audio/basic_pitch_nmp")
 @pytest.mark.parametrize("note", [69, 60])
 def test_the_pitch_of_a_tone(note: int) -> None:
     """A tone with overtones, as MIDI counts notes; the model's 88 are those of a piano, from 21."""
