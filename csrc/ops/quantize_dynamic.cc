@@ -3,7 +3,7 @@
 //   input    x float32 [n, ...]
 //   outputs  q int8, uint8 or float32, same shape; scale float32 [n]; zero int32 [n]
 //   asymmetric             0: q = round(x * (127 / r)) with r the greatest |x|, scale r / 127, zero 0;
-//                          1: [-128, 127] spans the range of x and 0, and zero is its nearest quantum to 0
+//                          1: [-128, 127] spans the range of x and 0, and zero is the quantum of 0
 //
 // q and zero are 128 higher where q is uint8. As float32, q is q - zero: what a float product multiplies exactly.
 // An image of zeros has scale 1.
@@ -86,7 +86,8 @@ class QuantizeDynamic : public Op {
     args.lo = static_cast<float>(kLowest);
     args.inverse = 0;
     if (lo == hi) return;
-    const double low = lo, high = hi, step = (high - low) / (kHighest - kLowest);
+    const float range = hi - lo;  // rounded, as TFLite has it
+    const double low = lo, high = hi, step = static_cast<double>(range) / (kHighest - kLowest);
     // The zero point by either end of the range; the smaller numbers lose less.
     const double from_low = kLowest - low / step, from_high = kHighest - high / step;
     const double low_error = std::fabs(kLowest) + std::fabs(low / step);
@@ -98,7 +99,6 @@ class QuantizeDynamic : public Op {
                                    : 0;
     scale = static_cast<float>(step);
     args.inverse = 1.0f / scale;
-    args.offset = static_cast<float>(args.zero);
   }
 
   const HybridKernel& kernel_;

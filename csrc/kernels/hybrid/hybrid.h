@@ -3,8 +3,8 @@
 // fused multiply-adds, so that the bits are equal everywhere.
 //
 //   min_max      lo, hi = the least and greatest of lo, hi and x[0 .. n-1]      (a NaN counts as nothing)
-//   quantize     q = clamp(round(offset + x[i] * inverse), lo, hi)              round: half away from zero;
-//                out8[i] = uint8(q + shift), or outf[i] = float(q - zero)       a NaN gives lo
+//   quantize     q = clamp(round(x[i] * inverse) + zero, lo, hi)                round(p) = trunc(p +- 1/2), the
+//                out8[i] = uint8(q + shift), or outf[i] = float(q - zero)       sum in float32; 0 of a NaN
 //   finish       s = float(sums[j] - zero * weight_sums[j]), or acc[j]
 //                s = s * (weight_scale[j] * x_scale), or (s * weight_scale[j]) * x_scale
 //                out[j] = clamp(s + bias[j], lo, hi)                            (a NaN stays one)
@@ -21,7 +21,7 @@ namespace edgerun {
 struct DynamicQuantizeArgs {
   const float* x = nullptr;
   ptrdiff_t n = 0;
-  float inverse = 1, offset = 0;  // finite
+  float inverse = 1;  // finite
   float lo = -127, hi = 127;      // quanta within [-128, 127]
   int32_t shift = 0, zero = 0;
   uint8_t* out8 = nullptr;  // one of the two is null

@@ -20,31 +20,32 @@ ptrdiff_t min_max_run(const float* x, ptrdiff_t n, ptrdiff_t i, float* lo, float
   return i;
 }
 
-// Half away from zero, of |x| < 2^22: rounded half to even, and one further where x was just between
-// that and its neighbour away from zero. That is where the rest is the very half; max() and min()
-// with the float before it leave 2^-25 of it, and nothing of any other rest.
+// floor(x + 1/2) for 0 <= x < 2^21, where the sum is rounded to float32.
+template <class V>
+typename V::Float half_up(typename V::Float x) {
+  const auto y = V::add(x, V::set(0.5f));
+  const auto even = V::to_float(V::round(y));
+  // What lies above y does so by 2^-24 at least.
+  const auto above = V::mul(V::add(even, V::mul(y, V::set(-1.0f))), V::set(33554432.0f));
+  return V::add(even, V::mul(V::min(V::max(above, V::set(0.0f)), V::set(1.0f)), V::set(-1.0f)));
+}
+
+// Half away from zero, for |x| < 2^21; of a NaN zero.
 template <class V>
 typename V::Float round_away(typename V::Float x) {
-  constexpr float kBelowHalf = 0.49999997f, kLast = 33554432.0f;  // 1/2 - 2^-25, 2^25
-  const auto even = V::to_float(V::round(x));
-  const auto rest = V::add(x, V::mul(even, V::set(-1.0f)));
-  // The rest counts towards the sign of x only.
-  const auto above = V::max(V::min(rest, x), V::set(kBelowHalf));
-  const auto below = V::min(V::max(rest, x), V::set(-kBelowHalf));
-  const auto up = V::mul(V::add(above, V::set(-kBelowHalf)), V::set(kLast));
-  const auto down = V::mul(V::add(below, V::set(kBelowHalf)), V::set(kLast));
-  return V::add(even, V::add(up, down));
+  const auto negative = half_up<V>(V::max(V::mul(x, V::set(-1.0f)), V::set(0.0f)));
+  return V::add(half_up<V>(V::max(x, V::set(0.0f))), V::mul(negative, V::set(-1.0f)));
 }
 
 template <class V>
 ptrdiff_t quantize_run(const DynamicQuantizeArgs& args, ptrdiff_t i) {
-  const auto inverse = V::set(args.inverse), offset = V::set(args.offset);
+  const auto inverse = V::set(args.inverse), zero = V::set(static_cast<float>(args.zero));
   const auto lo = V::set(args.lo), hi = V::set(args.hi);
   const auto far = V::set(1000.0f), minus_far = V::set(-1000.0f);
   const auto one = [&](ptrdiff_t at) {
-    auto v = V::add(offset, V::mul(V::load(args.x + at), inverse));
-    v = V::min(V::max(v, minus_far), far);  // what round_away() and the conversion can take
-    return V::min(V::max(round_away<V>(v), lo), hi);
+    const auto p = V::mul(V::load(args.x + at), inverse);
+    const auto q = round_away<V>(V::min(far, V::max(minus_far, p)));
+    return V::min(V::max(V::add(q, zero), lo), hi);
   };
   if (args.out8 != nullptr) {
     const auto shift = V::set_int(args.shift);
@@ -53,8 +54,8 @@ ptrdiff_t quantize_run(const DynamicQuantizeArgs& args, ptrdiff_t i) {
     }
     return i;
   }
-  const auto zero = V::set(-static_cast<float>(args.zero));
-  for (; i + V::kLanes <= args.n; i += V::kLanes) V::store(args.outf + i, V::add(one(i), zero));
+  const auto minus_zero = V::set(-static_cast<float>(args.zero));
+  for (; i + V::kLanes <= args.n; i += V::kLanes) V::store(args.outf + i, V::add(one(i), minus_zero));
   return i;
 }
 

@@ -128,13 +128,13 @@ def is_hybrid(x: TensorType, w: TensorType) -> bool:
 def quantize_dynamic(
     x: Array, asymmetric: bool
 ) -> tuple[Reals, npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-    """float32 [n, size] by the range of each row, as TFLite's tensor_utils do it: (q - zero, scale, zero)."""
+    """float32 [n, size] by the range of each row: (q - zero, scale, zero), with the bits of LiteRT."""
     low = np.minimum(x.min(axis=1), np.float32(0)).astype(np.float32)
     high = np.maximum(x.max(axis=1), np.float32(0)).astype(np.float32)
     one = np.float32(1)
     with np.errstate(divide="ignore", invalid="ignore"):
         if asymmetric:
-            step = (high.astype(np.float64) - low) / 255
+            step = (high - low).astype(np.float64) / 255
             from_low, from_high = -128 - low / step, 127 - high / step
             nearer_low = 128 + np.abs(low / step) < 127 + np.abs(high / step)
             zeros = np.clip(_round_away(np.where(nearer_low, from_low, from_high)), -128, 127)
@@ -147,14 +147,14 @@ def quantize_dynamic(
     zero = np.where(flat, 0, zeros).astype(np.int32)
     scale = np.where(flat, one, scale).astype(np.float32)
     inverse = np.where(flat, np.float32(0), inverse).astype(np.float32)
-    scaled = zero[:, None].astype(np.float32) + x.astype(np.float32) * inverse[:, None]
-    q = np.clip(_round_away(scaled.astype(np.float64)), least, 127)
+    rounded = _round_away(x.astype(np.float32) * inverse[:, None]).astype(np.float64)
+    q = np.clip(rounded + zero[:, None], least, 127)
     return q - zero[:, None], scale, zero
 
 
-def _round_away(x: Reals) -> Reals:
-    """To the nearest integer, halves away from zero."""
-    return np.trunc(x + np.copysign(0.5, x))
+def _round_away(x: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """To the nearest integer, halves away from zero; the sum is rounded as x is."""
+    return np.trunc(x + np.copysign(x.dtype.type(0.5), x))  # type: ignore[no-any-return]
 
 
 def _reals(q: Array, kind: TensorType) -> Reals:
