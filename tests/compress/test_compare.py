@@ -74,8 +74,10 @@ def test_distances() -> None:
     assert found.sqnr == pytest.approx(10 * np.log10(4.25))
     assert distance(a, a, kind).sqnr == float("inf")
     floats = TensorType((2,), np.dtype(np.float32))
-    x, y = np.array([1.0, np.inf], np.float32), np.array([1.5, np.inf], np.float32)
+    x, y = np.array([1.0, 20], np.float32), np.array([1.5, 20], np.float32)
     assert distance(x, y, floats, np.array([10.0, 1.0])).relative == pytest.approx(0.05)
+    x, y = np.array([1.0, np.inf], np.float32), np.array([1.0, np.inf], np.float32)
+    assert distance(x, y, floats, np.array([10.0, 1.0])).relative == 0
     assert sqnr(np.zeros(2), np.zeros(2)) == float("inf")
 
 

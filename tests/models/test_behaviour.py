@@ -48,7 +48,7 @@ def new_peer(name: str) -> AnyReference:
     """The model in LiteRT, or in TFLite Micro where LiteRT cannot, without memories."""
     stem = name.split("/")[1]
     # The custom operator of these is in LiteRT's default kernels alone.
-    kind = "litert-xnnpack" if stem in agreement.OPTIMIZED else "litert-optimized"
+    kind = "litert-xnnpack" if stem in agreement.XNNPACK else "litert-optimized"
     return make_reference(
         "micro" if stem in agreement.MICRO else kind, shared(f"models/{name}.tflite").read_bytes()
     )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerun.errors import InputError, ModelError
+from edgerun.formats.tflite_reader import read_model
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +30,16 @@ class Reference(Protocol):
     def before(self, index: int) -> Array:
         """A copy of a variable tensor as the last run found it."""
         ...
+
+
+def _input_names(model: bytes) -> list[str]:
+    """The names that a Session has for the inputs: those of the file, which may be missing or not unique."""
+    names: list[str] = []
+    subgraph = read_model(model).subgraphs[0]
+    for i in subgraph.inputs:
+        name = subgraph.tensors[i].name or f"tensor_{i}"
+        names.append(f"{name}#{i}" if name in names else name)
+    return names
 
 
 class LitertReference:
@@ -59,7 +70,8 @@ class LitertReference:
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{self.name} refuses the model: {' '.join(str(error).split())}") from error
-        self._inputs = {d["name"]: d["index"] for d in self._interpreter.get_input_details()}
+        indices = [d["index"] for d in self._interpreter.get_input_details()]
+        self._inputs = dict(zip(_input_names(model), indices, strict=True))
         self._outputs = [d["index"] for d in self._interpreter.get_output_details()]
         self._variables: dict[int, Array] = {}
 
@@ -96,10 +108,8 @@ class MicroReference:
             raise ModelError(
                 "Comparing with TFLite Micro needs the package tflite-micro: `pip install tflite-micro`."
             ) from error
-        from edgerun.formats.tflite_reader import read_model
-
         subgraph = read_model(model).subgraphs[0]
-        self._inputs = [subgraph.tensors[i].name for i in subgraph.inputs]
+        self._inputs = _input_names(model)
         self._outputs = len(subgraph.outputs)
         self._shapes = {t.index: t.shape for t in subgraph.tensors}
         self._variables: dict[int, Array] = {}
