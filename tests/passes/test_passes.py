@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from cases import I8, WS8, Net, Q
+from cases import I8, WS8, Net, Q, random_feeds
 from edgerun import knobs
 from edgerun.errors import ModelError
 from edgerun.frontends import load_graph
@@ -15,6 +15,8 @@ from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.shape import Slice
 from edgerun.ir.types import INT8, Quantization, TensorType
 from edgerun.passes import Pass, run_passes
+from edgerun.session import Session
+from engine import assert_equal
 from rewriting import PASSES, rewritten, text, untouched
 
 SHAPE = (1, 4, 5, 8)
@@ -244,6 +246,21 @@ def test_fuse_activation_after_activation() -> None:
 @pytest.mark.parametrize("q", [Q(0.1, 5), Q(0.2, 6), Q(0.2, 133, "uint8")])
 def test_fuse_activation_only_within_one_quantization(q: Q) -> None:
     assert untouched(activated(same_conv, ("RELU6",), q), "fuse_activation")
+
+
+def test_fuse_activation_of_floats() -> None:
+    net = Net()
+    x = net.tensor("x", (2, 8), "float32")
+    w = net.tensor("w", (4, 8), "float32", data=net.rng.normal(0, 1, (4, 8)).astype(np.float32))
+    h, y = (net.tensor(name, (2, 4), "float32") for name in "hy")
+    net.operator("FULLY_CONNECTED", [x, w], [h], {})
+    net.operator("RELU", [h], [y])
+    model = net.finish([x], [y])
+    graph = run_passes(load_graph(model), [PASSES["fuse_activation"]])
+    assert text(graph) == "y = FullyConnected(clamp=(0.0,inf)) x"
+    feeds = random_feeds(graph, 0)
+    unfused = Session(model, 1, preserve_all_tensors=True)
+    assert_equal(Session(model, 1).run(feeds), unfused.run(feeds))
 
 
 def test_fuse_activation_only_for_the_only_reader() -> None:

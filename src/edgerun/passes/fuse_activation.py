@@ -9,12 +9,25 @@ import numpy as np
 from edgerun.ir.conv import Conv2d, DepthwiseConv2d, FullyConnected
 from edgerun.ir.elementwise import Add, Clip, Mul, Sub
 from edgerun.ir.graph import Graph, Node
+from edgerun.ir.matmul import BatchMatMul
 from edgerun.ir.op import clamp_range
 from edgerun.ir.pool import AveragePool2d, MaxPool2d
+from edgerun.ir.transpose_conv import TransposeConv
 from edgerun.ir.types import FLOAT32
 from edgerun.passes.rewrite import rewrite_pairs
 
-_CLAMPING = (Conv2d, DepthwiseConv2d, FullyConnected, Add, Sub, Mul, AveragePool2d, MaxPool2d)
+_CLAMPING = (
+    Conv2d,
+    DepthwiseConv2d,
+    TransposeConv,
+    FullyConnected,
+    BatchMatMul,
+    Add,
+    Sub,
+    Mul,
+    AveragePool2d,
+    MaxPool2d,
+)
 
 
 def fuse_activation(graph: Graph) -> None:
@@ -24,7 +37,7 @@ def fuse_activation(graph: Graph) -> None:
         clip, op = second.op, first.op
         if not isinstance(clip, Clip) or not isinstance(op, _CLAMPING) or clip.out != op.out:
             return False
-        if not second.types()[0].is_8bit:
+        if op.out.dtype != FLOAT32 and not second.types()[0].is_8bit:
             return False
         clamp = max(op.clamp[0], clip.clamp[0]), min(op.clamp[1], clip.clamp[1])
         if clamp[0] > clamp[1]:
