@@ -11,7 +11,8 @@ from edgerun.ir.types import Array
 _RESOLVERS = (OpResolverType.BUILTIN_REF, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES)
 
 
-def _interpreter(model: bytes) -> Interpreter:
+def interpreter(model: bytes) -> Interpreter:
+    """LiteRT over the bytes of a model, before its tensors are allocated."""
     for resolver in _RESOLVERS:
         try:
             return Interpreter(model_content=model, experimental_op_resolver_type=resolver)
@@ -23,12 +24,12 @@ def _interpreter(model: bytes) -> Interpreter:
 
 def run(model: bytes, feeds: dict[str, Array]) -> dict[str, Array]:
     """The outputs by name."""
-    interpreter = _interpreter(model)
-    interpreter.allocate_tensors()
-    for detail in interpreter.get_input_details():
-        interpreter.set_tensor(detail["index"], feeds[detail["name"]])
-    interpreter.invoke()
+    made = interpreter(model)
+    made.allocate_tensors()
+    for detail in made.get_input_details():
+        made.set_tensor(detail["index"], feeds[detail["name"]])
+    made.invoke()
     return {
-        d["name"]: np.array(interpreter.get_tensor(d["index"]))
-        for d in interpreter.get_output_details()
+        d["name"]: np.array(made.get_tensor(d["index"]))
+        for d in made.get_output_details()
     }

@@ -180,6 +180,12 @@ class Session:
         return self._graph.metadata
 
     @property
+    def in_stages(self) -> bool:
+        """Whether what is computed, or its shapes, is decided at run time: then there is no single program,
+        and the outputs have the shapes that a run gives them."""
+        return self._program is None
+
+    @property
     def signatures(self) -> tuple[str, ...]:
         """The entry points of the file, for `signature`."""
         return tuple(self._file.signatures)
@@ -317,7 +323,9 @@ class Session:
         digest = hashlib.sha256()
         for name in sorted(results):
             digest.update(name.encode() + b"\0" + results[name].tobytes())
-        return f"{digest.hexdigest()[:32]} exact"
+        steps = (bound.step for program in self._programs() for bound in program.steps)
+        where = " on CPUs with FMA" if any(step.needs_fma for step in steps) else ""
+        return f"{digest.hexdigest()[:32]} exact{where}"
 
     def summary(self) -> Summary:
         """Operators, multiply-adds, memory, raw metadata, fingerprint."""

@@ -78,7 +78,8 @@ class StagedRunner:
             raise InputError(f"Unknown inputs among {list(feeds)}.")
         with self._lock:
             results = self._subgraph(self._index, arrays)
-        return {v.name: array for v, array in zip(self._ports.outputs, results, strict=True)}
+        by_tensor = dict(zip(self._file.model.subgraphs[self._index].outputs, results, strict=True))
+        return {value.name: by_tensor[value.index] for value in self._ports.outputs}
 
     def run_into(self, feeds: Feeds, results: Mapping[str, Array] | Array) -> None:
         """One inference into arrays of the caller, which must have the shapes that come out."""

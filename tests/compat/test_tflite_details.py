@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import ai_edge_litert.interpreter as litert
 import numpy as np
 import pytest
 
@@ -12,6 +11,7 @@ from cases import CASES
 from cases.base import Net
 from edgerun.compat import tflite
 from edgerun.formats.tflite_reader import read_model
+from litert import interpreter
 from shared_material import FOLDER, needs_shared
 from twins import assert_same
 
@@ -36,9 +36,7 @@ def told(interpreter: Any) -> dict[str, Any]:
 
 
 def check(content: bytes, *, allocate: bool) -> None:
-    theirs = litert.Interpreter(
-        model_content=content, experimental_op_resolver_type=litert.OpResolverType.BUILTIN_REF
-    )
+    theirs = interpreter(content)
     ours = tflite.Interpreter(model_content=content)
     assert_same(told(ours), told(theirs))
     if allocate:

@@ -39,6 +39,7 @@ def test_public_names_of_a_session() -> None:
     assert sorted(name for name in vars(Session) if not name.startswith("_")) == [
         "describe",
         "fingerprint",
+        "in_stages",
         "input",
         "inputs",
         "metadata",

@@ -146,6 +146,56 @@ def test_programs_of_many_shapes_are_not_all_kept(monkeypatch: pytest.MonkeyPatc
     assert len(session._runner.programs()) <= 3
 
 
+def counting(limit: int = 5) -> bytes:
+    """(i, x) -> while i < limit: i += 1, x = RELU6(x + x)."""
+    net = Net()
+    condition, body = net.subgraph("condition"), net.subgraph("body")
+    i, x = condition.tensor("i", (1,), "int32"), q(condition, "x", (2, 3))
+    end = condition.tensor("end", (1,), "int32", data=np.array([limit], np.int32))
+    go = condition.tensor("go", (1,), "bool")
+    condition.operator("LESS", [i, end], [go])
+    condition.ports([i, x], [go])
+    i, x = body.tensor("i", (1,), "int32"), q(body, "x", (2, 3))
+    one = body.tensor("one", (1,), "int32", data=np.array([1], np.int32))
+    next_i, double, next_x = (
+        body.tensor("next_i", (1,), "int32"),
+        q(body, "double", (2, 3)),
+        q(body, "y", (2, 3)),
+    )
+    body.operator("ADD", [i, one], [next_i])
+    body.operator("ADD", [x, x], [double])
+    body.operator("RELU6", [double], [next_x])
+    body.ports([i, x], [next_i, next_x])
+    i, x = net.tensor("i", (1,), "int32"), net.q("x", (2, 3))
+    last_i, last_x = net.tensor("last_i", (1,), "int32"), net.q("last_x", (2, 3))
+    options = {"cond_subgraph_index": condition.index, "body_subgraph_index": body.index}
+    net.operator("WHILE", [i, x], [last_i, last_x], options)
+    return net.finish([i, x], [last_i, last_x])
+
+
+@pytest.mark.parametrize("start", [0, 3, 7])
+def test_a_loop_runs_as_often_as_its_condition_says(start: int) -> None:
+    session = edgerun.Session(counting())
+    feeds = {"i": np.array([start], np.int32), "x": random((2, 3)) // 4}
+    got = session.run(feeds)
+    expected = litert_run(counting(), *feeds.values())
+    np.testing.assert_array_equal(got["last_i"], expected[0])
+    np.testing.assert_array_equal(got["last_x"], expected[1])
+    assert got["last_i"] == max(start, 5)
+    assert len(session._runner.programs()) <= 2  # one for the condition, one for the body
+
+
+def test_an_output_may_be_listed_twice() -> None:
+    net = Net()
+    x, y = net.q("x", (2, 3)), net.q("y", (2, 3))
+    net.operator("RELU6", [x], [y])
+    session = edgerun.Session(net.finish([x], [y, y]))
+    assert [info.name for info in session.outputs] == ["y"]
+    out = np.empty((2, 3), np.int8)
+    session.run_into(random((2, 3)), out)
+    np.testing.assert_array_equal(out, session.run(random((2, 3)))["y"])
+
+
 def two_entries() -> bytes:
     net = Net()
     other = net.subgraph("other")

@@ -54,8 +54,3 @@ class Source:
     def error(self, error: EdgerunError) -> RuntimeError:
         """The RuntimeError that says what an error of edgerun says."""
         return RuntimeError(str(error).replace("<bytes>", self.file.path))
-
-
-def has_fixed_shapes(session: Session) -> bool:
-    """Whether the outputs of every run have the shapes that the session tells."""
-    return session._program is not None

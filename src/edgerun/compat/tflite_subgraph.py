@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgerun import knobs
 from edgerun.compat.tflite_details import type_name
 from edgerun.compat.tflite_memory import Kind, Memory
-from edgerun.compat.tflite_source import Source, has_fixed_shapes
+from edgerun.compat.tflite_source import Source
 from edgerun.errors import EdgerunError
 from edgerun.formats.tflite_model import Signature, SubGraph, Tensor
 from edgerun.ir.graph import Value
@@ -84,7 +84,9 @@ class Subgraph:
                 resized[name] = self._shapes[i]
         session = self._session(resized)
         ends = zip(
-            (*self.graph.inputs, *self.graph.outputs), (*session.inputs, *session.outputs), strict=True
+            (*self.graph.inputs, *dict.fromkeys(self.graph.outputs)),
+            (*session.inputs, *session.outputs),
+            strict=True,
         )
         kinds: dict[int, Kind] = {}
         for i, info in ends:
@@ -142,13 +144,9 @@ class Subgraph:
             raise ValueError("Failed to convert value into readable tensor.") from error
         _check_value(tensor, self._shapes[tensor.index], array)
         if tensor.data is not None:
-            raise ValueError(
-                f"Cannot set tensor: Tensor {tensor.index}, name: {tensor.name}, is a constant."
-            )
+            raise ValueError(f"Cannot set tensor: Tensor {tensor.index}, name: {tensor.name}, is a constant.")
         if tensor.index not in self._memory.arrays:
-            raise ValueError(
-                "Cannot set tensor: Tensor is unallocated. Try calling allocate_tensors() first"
-            )
+            raise ValueError("Cannot set tensor: Tensor is unallocated. Try calling allocate_tensors() first")
         self._memory.arrays[tensor.index][...] = array
 
     def get(self, index: SupportsIndex) -> Any:
@@ -235,16 +233,14 @@ class _Run:
         self, session: Session, graph: SubGraph, arrays: Mapping[int, Array], preserve: bool
     ) -> None:
         self.session = session
-        ends = list(zip(graph.outputs, session.outputs, strict=True))
-        self.feeds = {
-            info.name: arrays[i] for i, info in zip(graph.inputs, session.inputs, strict=True)
-        }
+        ends = list(zip(dict.fromkeys(graph.outputs), session.outputs, strict=True))
+        self.feeds = {info.name: arrays[i] for i, info in zip(graph.inputs, session.inputs, strict=True)}
         self.outputs = {
             i: info.name for i, info in ends if graph.tensors[i].data is None and i not in graph.inputs
         }
         self.direct = (
             not preserve
-            and has_fixed_shapes(session)
+            and not session.in_stages
             and len(self.outputs) == len(ends)
             and all(info.shape == arrays[i].shape for i, info in ends)
         )

@@ -69,7 +69,7 @@ class TfliteFile:
             scope.run()
         finally:
             self._raise_refused(scope, len(subgraph.operators))
-        outputs = [scope.value(i) for i in subgraph.outputs]
+        outputs = [scope.value(i) for i in dict.fromkeys(subgraph.outputs)]
         self._name_ports(scope, signature, "outputs")
         graph = Graph(self.path, inputs, outputs, scope.imported.nodes, dict(self.metadata))
         graph.states = scope.imported.states() + scope.imported.constant_variables()
@@ -82,7 +82,7 @@ class TfliteFile:
         subgraph = self.model.subgraphs[index]
         scope = self._begin(index, resized=bool(shapes))
         inputs = [scope.tensors.declared(i) for i in subgraph.inputs]
-        outputs = [scope.tensors.declared(i) for i in subgraph.outputs]
+        outputs = [scope.tensors.declared(i) for i in dict.fromkeys(subgraph.outputs)]
         self._name_ports(scope, signature, "inputs")
         self._name_ports(scope, signature, "outputs")
         _reshape_inputs(inputs, shapes or {})

@@ -100,6 +100,11 @@ class Step:
     macs: int = 0
     op: Op | None = None
 
+    @property
+    def needs_fma(self) -> bool:
+        """Whether its bits are the same only on CPUs with fused multiply-add (contract 4.1.5)."""
+        return self.verb.endswith("_f32") or self.verb in ("l2_normalize", "local_response")
+
 
 @dataclass(frozen=True, eq=False)
 class PlanState:
