@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conv import conv, fully_connected
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from pool import pool
 
 from cases import ACTIVATIONS, Net, Pair, Q, evaluate, random_feeds, spread, window
+from cases.conv import conv, fully_connected
 from cases.elementwise import binary
+from cases.pool import pool
 from edgerun import _engine
 from edgerun.frontends import load_graph
 from edgerun.session import Session
