@@ -57,10 +57,9 @@ TopRow top_row_of(DType dtype) {
       return top_row<int64_t>;
     case DType::kF32:
       return top_row<float>;
-    case DType::kBool:
-      break;
+    default:
+      throw Error("top_k: the input must be 8-bit, int16, int32, int64 or float32");
   }
-  throw Error("top_k: the input must be numbers");
 }
 
 class TopKOp : public Op {
