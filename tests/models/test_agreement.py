@@ -13,6 +13,9 @@ from shared_material import FOLDER, needs_shared, shared
 
 pytestmark = needs_shared
 
+# How far float32 results may be from LiteRT's, relative to the magnitude: both are rounded. LiteRT's LOGISTIC
+# takes e^x for 1 / (1 + e^-x) below -9, which is wrong by e^-9 there.
+FLOATS = {"Logistic": 1.3e-4}
 every_model = pytest.mark.parametrize("name", MODELS)
 
 
@@ -37,9 +40,10 @@ def test_operators_agree_with_the_reference(name: str, given: str) -> None:
     infos = edgerun.Session(path, threads=1).inputs
     feeds = agreement.model_feeds(name, FOLDER, infos) if given == "real" else fixed_inputs(infos)
     differences = agreement.compare_operators(path, feeds)
-    assert len(differences) >= len(edgerun.Session(path, threads=1).operators) > 0
+    count = agreement.XNNPACK.get(path.stem, len(edgerun.Session(path, threads=1).operators))
+    assert len(differences) >= count > 0
     assert [name for name, _, engine_is_eval in differences if not engine_is_eval] == []
-    assert [d for d in differences if d[1].quanta > 1 or d[1].relative > 2e-5] == []
+    assert [d for d in differences if d[1].quanta > 1 or d[1].relative > FLOATS.get(d[0], 2e-5)] == []
 
 
 @every_model
