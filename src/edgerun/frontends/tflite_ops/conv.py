@@ -19,7 +19,7 @@ def _windowed(task: Import, hybrid_asymmetric: bool) -> dict[str, Any]:
     expect(len(weights.shape) == 4, f"4-D weights are needed, got {weights}.")
     strides = task.options["stride_h"], task.options["stride_w"]
     dilations = task.options["dilation_h_factor"], task.options["dilation_w_factor"]
-    _operands(task)
+    _drop_absent_bias(task)
     return {
         "out": task.out,
         "strides": strides,
@@ -30,11 +30,7 @@ def _windowed(task: Import, hybrid_asymmetric: bool) -> dict[str, Any]:
     }
 
 
-def _operands(task: Import) -> None:
-    """Drops an absent bias; 8-bit weights must be known, float ones may be computed at run time."""
-    for value in task.inputs[1:]:
-        if value is not None and not value.type.is_float and task.known.array(value) is None:
-            raise UnsupportedOperatorError("its weights are computed at run time")
+def _drop_absent_bias(task: Import) -> None:
     if len(task.inputs) == 3 and task.inputs[2] is None:
         del task.inputs[2]
 
@@ -53,7 +49,7 @@ def depthwise_conv_2d(task: Import) -> Op:
 def fully_connected(task: Import) -> Op:
     if task.options["weights_format"] not in (0, "default"):
         raise UnsupportedOperatorError("shuffled weights are not supported")
-    _operands(task)
+    _drop_absent_bias(task)
     asymmetric = is_hybrid(task.type(0), task.type(1)) and bool(task.options["asymmetric_quantize_inputs"])
     return FullyConnected(task.out, bool(task.options["keep_num_dims"]), task.clamp, asymmetric)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from edgerun.errors import FormatError, UnsupportedOperatorError
+from edgerun.errors import FormatError
 from edgerun.frontends.tflite_ops.task import ACTIVATIONS, Import, Importer
 from edgerun.ir.conv import Pair
 from edgerun.ir.op import NO_CLAMP, Op, expect
@@ -15,9 +15,7 @@ from edgerun.ir.types import TensorType
 
 def transpose_conv(task: Import) -> Op:
     """Inputs of the file: the output's shape, weights, x, optional bias."""
-    size = task.known.array(task.value(0))
-    if size is None:
-        raise UnsupportedOperatorError("its output shape is computed at run time")
+    size = task.constant(0, "output shape")
     expect(size.size == 4, f"An output shape of four dimensions is needed, got {size.tolist()}.")
     weights, x, *bias = task.inputs[1:]
     task.inputs[:] = [x, weights, *(b for b in bias if b is not None)]
