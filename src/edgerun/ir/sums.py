@@ -61,7 +61,10 @@ class SumOfProducts(Op, abstract=True):
 
     def _check_numbers(self, x: TensorType, w: TensorType, bias: TensorType | None, channels: int) -> None:
         if x.is_int16:
-            int16.check_sum(self.name, x, w, bias, self.out)
+            if w.is_int16:
+                int16.check(self.name, x, w, self.out)
+            else:
+                int16.check_sum(self.name, x, w, bias, self.out)
         elif x.is_8bit:
             supported(w.is_8bit, f"{self.name} needs 8-bit weights for {x}, got {w}.")
             supported(quantization_of(x).per_tensor, f"{self.name} needs a per-tensor input, got {x}.")

@@ -9,12 +9,15 @@ import numpy as np
 
 from edgerun.ir import int16
 from edgerun.ir.conv import Conv2d, DepthwiseConv2d, FullyConnected
-from edgerun.ir.elementwise import Add, Mul, Softmax, Sub, Unary
+from edgerun.ir.elementwise import Add, Binary, Mul, Softmax, Sub, Unary
 from edgerun.ir.fixed_point import Multiplier
 from edgerun.ir.graph import Node
+from edgerun.ir.matmul import BatchMatMul
 from edgerun.ir.op import Clamp, clamp_range, quantization_of
 from edgerun.ir.pool import AveragePool2d, MaxPool2d
 from edgerun.ir.quantize import Dequantize, Quantize, Requantize
+from edgerun.ir.reduction import Mean, ReduceProd, Sum
+from edgerun.ir.resize import ResizeBilinear
 from edgerun.ir.types import INT16, INT32, Array, Element
 from edgerun.plan.lower.lowering import (
     INT16_LOWERINGS,
@@ -26,7 +29,8 @@ from edgerun.plan.lower.lowering import (
 from edgerun.plan.plan import Attribute, Quantum
 
 # Rare with int16: through eval.
-INT16_LOWERINGS.update(dict.fromkeys((AveragePool2d, Dequantize, MaxPool2d, Quantize), None))
+_RARE = AveragePool2d, BatchMatMul, Binary, Dequantize, MaxPool2d, Mean, Quantize, ReduceProd, ResizeBilinear, Sum
+INT16_LOWERINGS.update(dict.fromkeys(_RARE, None))
 
 _PADDING = 8  # csrc/ops/recurrent.h: kPadding
 
