@@ -103,6 +103,8 @@ def _binary(name: str, label: str, kind: Kind) -> Iterator[Probe]:
             yield probe(
                 activation, first((3, 7)), second((3, 7)), y, fused_activation_function=activation
             )
+    if name == "PRELU" and label == "int16":
+        yield probe("8-bit slopes", first((2, 3, 4)), T((1, 1, 4), Q(0.004, 0), True), kind)
     if name in {"ADD", "SUB"} and label == "int16":
         for flag in (False, True):
             power = Q(2.0**-9, 0, "int16")
@@ -169,7 +171,7 @@ def _others() -> Iterator[Probe]:
         x = KINDS[a]
         assert isinstance(x, Q)
         per = Q(0.1, 0 if a != "uint8" else 128, a)
-        yield Probe("QUANTIZE", "float32", f"to {a} per channel", (T((3, 5)),), (T((), per, scales=(0.1, 0.2, 0.05, 0.3, 0.1), axis=1),))
+        yield Probe("QUANTIZE", "float32", f"to {a} per channel", (T((3, 5)),), (T((3, 5), per, scales=(0.1, 0.2, 0.05, 0.3, 0.1), axis=1),))
         yield Probe("DEQUANTIZE", f"{a} per channel", "", (T((3, 5), per, scales=(0.1, 0.2, 0.05, 0.3, 0.1), axis=1),), (out("float32"),))
         yield Probe("DEQUANTIZE", f"{a} per channel", "constant", (T((3, 5), per, True, scales=(0.1, 0.2, 0.05, 0.3, 0.1), axis=1),), (out("float32"),))
     for a, x in EVERY.items():

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgerun.ir import elementary, int16_binary
-from edgerun.ir.elementwise import Binary, Integers, Reals
+from edgerun.ir import elementary, int16, int16_binary
+from edgerun.ir.elementwise import Binary, Integers, Reals, broadcast
 from edgerun.ir.op import centered, expect, output_multiplier, quantization_of
 from edgerun.ir.types import Array, TensorType
 
@@ -125,7 +125,15 @@ class SquaredDifference(Binary):
 
 @dataclass(frozen=True)
 class Prelu(Binary):
-    """a for a >= 0, a * b below, where b are the slopes."""
+    """a for a >= 0, a * b below, where b are the slopes: of int16, also 8-bit ones."""
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        a, b = types
+        if a.is_int16 and b.is_8bit:
+            int16.check(self.name, a, self.out)
+            quantization_of(b)
+            return (TensorType(broadcast(self.name, a, b), self.out.dtype, self.out.quantization),)
+        return super().infer(a, b)
 
     def quantised(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Floats:
         a, slope = (centered(x, t).astype(np.float32) for x, t in zip(arrays, types, strict=True))

@@ -8,13 +8,13 @@ import numpy as np
 
 from edgerun.ir import elementary, fixed_point
 from edgerun.ir.fixed_point import Ints, Multiplier
-from edgerun.ir.op import Clamp, clamp_range, expect, quantization_of
+from edgerun.ir.op import Clamp, centered, clamp_range, expect, quantization_of
 from edgerun.ir.types import Array, Element, TensorType
 
 
 def prelu(arrays: Sequence[Array], types: Sequence[TensorType], out: Element) -> Array:
-    """a, or a * slope below 0."""
-    a, slope = (x.astype(np.int64) for x in arrays)
+    """a, or a * slope below 0; the slopes are of int16 or of 8 bits."""
+    a, slope = (centered(x, kind) for x, kind in zip(arrays, types, strict=True))
     qa, qs = (quantization_of(kind).scale[0] for kind in types)
     scale = quantization_of(out).scale[0]
     above = fixed_point.multiply(a, *fixed_point.quantize_multiplier(float(qa / scale)))

@@ -16,7 +16,7 @@ from edgerun.ir.conv import Conv2d
 from edgerun.ir.graph import Node, Value
 from edgerun.ir.transpose_conv import TransposeConv
 from edgerun.ir.types import Array, Quantization, TensorType
-from edgerun.plan.lower.conv import convolve, window_of
+from edgerun.plan.lower.conv import convolve, read_by, window_of
 from edgerun.plan.lower.int16 import convolve_int16
 from edgerun.plan.lower.lowering import Lowering, constant, lowers
 
@@ -71,7 +71,7 @@ def _transpose_conv(lo: Lowering, node: Node) -> None:
         weights = conv.types()[1]
         window = window_of(conv.op, (rows.taps, columns.taps))
         shape = weights.shape[0], math.prod(weights.shape[1:])
-        convolve(lo, conv, "conv", (x,), squares, window, shape)
+        convolve(lo, conv, "conv", read_by(lo, conv, "conv", x), squares, window, shape)
 
     # [n, squares, squares, (stride, stride, channels)] to [n, squares, stride, squares, (stride, channels)]
     box = (n, rows.squares, rows.stride, columns.squares, columns.stride * channels)
@@ -105,7 +105,8 @@ def _as_convolution(node: Node, rows: _Axis, columns: _Axis) -> Node:
         bias_kind = TensorType(tiled.shape, bias.type.dtype, bias.type.quantization)
         inputs.append(Value(bias.name, bias_kind, data=tiled))
     padding = rows.taps - 1 - rows.first, columns.taps - 1 - columns.first, 0, 0
-    return Node(Conv2d(op.out, padding=padding, clamp=op.clamp), inputs, node.outputs)
+    conv = Conv2d(op.out, padding=padding, clamp=op.clamp, asymmetric=op.asymmetric)
+    return Node(conv, inputs, node.outputs)
 
 
 def _square_weights(w: Array, zero: Array, rows: _Axis, columns: _Axis) -> Array:
