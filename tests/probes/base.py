@@ -62,6 +62,8 @@ class T:
     def random(self, rng: np.random.Generator) -> Array:
         """Elements over the whole range of a quantised type, otherwise within +-20."""
         low, high, dtype = self.low, self.high, self.dtype
+        if dtype.kind == "c":
+            return (rng.normal(0, 2, self.shape) + 1j * rng.normal(0, 2, self.shape)).astype(dtype)
         if dtype.kind == "f":
             if low is not None and high is not None:
                 return rng.uniform(low, high, self.shape).astype(dtype)
