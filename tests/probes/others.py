@@ -7,12 +7,7 @@ from functools import partial
 from typing import Any
 
 from cases import recurrent
-from cases.base import Q
-from probes.base import EVERY, Kind, Probe, T, ints, out
-
-
-def _built(operator: str, kind: str, variant: str, build: Any, x: T) -> Probe:
-    return Probe(operator, kind, variant, (x,), (), build=lambda _: build())
+from probes.base import Probe, T, ints, out
 
 
 def _boxes(version: int) -> Iterator[Probe]:
@@ -35,7 +30,32 @@ def _boxes(version: int) -> Iterator[Probe]:
                 )
 
 
+def _recurrent() -> Iterator[Probe]:
+    def built(operator: str, kind: str, build: Any, **options: Any) -> Probe:
+        label = ", ".join(f"{k}={v}" for k, v in options.items()) or "plain"
+        return Probe(operator, kind, label, (), (), build=partial(build, **options))
+
+    kinds: dict[str, dict[str, Any]] = {"float32": {}, "int8": {"quantised": True}, "hybrid": {"hybrid": True}}
+    for kind, fixed in kinds.items():
+        for options in (*recurrent.LSTMS, {"activation": "relu"}):
+            name = options.get("name", "UNIDIRECTIONAL_SEQUENCE_LSTM")
+            yield built(name, kind, recurrent.lstm, **options, **fixed)
+    yield built("UNIDIRECTIONAL_SEQUENCE_LSTM", "hybrid", recurrent.lstm, hybrid=True, asymmetric=True)
+    for state, kind in (("float32", "float32"), ("int16", "int8"), ("int8", "int8, 8-bit state")):
+        for options in recurrent.SVDFS:
+            yield built("SVDF", kind, recurrent.svdf, **options, state=state)
+    for asymmetric in (False, True):
+        for options in recurrent.SVDFS:
+            yield built("SVDF", "hybrid", recurrent.svdf, **options, hybrid=True, asymmetric=asymmetric)
+    for name in ("RNN", "UNIDIRECTIONAL_SEQUENCE_RNN"):
+        for hybrid in (False, True):
+            for activation in ("tanh", "relu", "none"):
+                kind = "hybrid" if hybrid else "float32"
+                yield built(name, kind, recurrent.rnn, name=name, batch=2, activation=activation, hybrid=hybrid)
+
+
 def every() -> Iterator[Probe]:
+    yield from _recurrent()
     yield from _boxes(4)
     yield from _boxes(5)
     for variant, shape, lengths in (("", (2, 4, 8), (4, 8)), ("one row", (1, 1, 16), (1, 16)), ("cut", (1, 5, 9), (4, 8)), ("filled", (1, 3, 5), (4, 8))):

@@ -156,7 +156,7 @@ def atan2(y: Reals, x: Reals) -> Reals:
     for _ in range(3):  # half the angle each time: then it is below pi / 32
         ratio = ratio / (1.0 + np.sqrt(1.0 + ratio * ratio))
     square = ratio * ratio
-    series = _horner(square, tuple((-1.0) ** k / (2 * k + 1) for k in range(8, -1, -1)))
+    series = _horner(square, tuple((-1.0) ** k / (2 * k + 1) for k in range(9)))
     angle = 8.0 * ratio * series
     angle = np.where(np.abs(y) > np.abs(x), np.pi / 2 - angle, angle)
     angle = np.where(np.signbit(x), np.pi - angle, angle)

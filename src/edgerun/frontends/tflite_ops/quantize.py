@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from edgerun.frontends.tflite_ops.task import Import, Importer
 from edgerun.ir.op import Op, supported
 from edgerun.ir.quantize import Cast, Dequantize, FakeQuantize, Quantize, Requantize
-from edgerun.ir.types import FLOAT32
+from edgerun.ir.spectrum import Real
+from edgerun.ir.types import COMPLEX64, FLOAT32
 
 
 def quantize(task: Import) -> Op:
@@ -24,8 +25,14 @@ def dequantize(task: Import) -> Op:
     return Dequantize()
 
 
+def cast(task: Import) -> Op:
+    if task.type(0).dtype == COMPLEX64 and task.out.dtype == FLOAT32:
+        return Real()
+    return Cast(task.out.dtype)
+
+
 IMPORTERS: Mapping[str, Importer] = {
-    "CAST": lambda task: Cast(task.out.dtype),
+    "CAST": cast,
     "DEQUANTIZE": dequantize,
     "FAKE_QUANT": fake_quant,
     "QUANTIZE": quantize,
