@@ -66,7 +66,8 @@ def lstm(
     none = [-1] * 4
     scale = 0.01 if quantised or hybrid else 0.5
     x = activations("x", shape, x_q)
-    peepholes = gates("peephole", (cells,), 2.0**-14 if quantised else 0.3, narrow, "cell")
+    spread, kind = (0.005, "int8") if hybrid else (2.0**-14 if quantised else 0.3, narrow)
+    peepholes = gates("peephole", (cells,), spread, kind, "cell")
     operands = [
         x,
         *gates("w", (cells, n), scale, matrix),
@@ -210,13 +211,18 @@ SVDFS: list[dict[str, Any]] = [
 
 CASES: list[Case] = [
     *make("Lstm", lstm, *LSTMS, ALL, *({"activation": a} for a in ("relu", "relu6"))),
-    # LiteRT quantises the inputs of 8-bit weights as it goes; here the real weights are computed with.
-    *make("Lstm", lstm, {"hybrid": True}, {"hybrid": True, "projection": 4}, litert=False),
+    *make(
+        "Lstm",
+        lstm,
+        *({"hybrid": True, **v} for v in LSTMS),
+        {"hybrid": True, "asymmetric": True, "projection": 4},
+    ),
     *make("Lstm", lstm, *FIXED_LSTMS),
     *make("Lstm", lstm, {"quantised": True, **ALL}, litert=False),
     *make("Svdf", svdf, *SVDFS, *({**v, "state": "int16", "activation": "relu"} for v in SVDFS)),
+    *make("Svdf", svdf, *({**v, "hybrid": True} for v in SVDFS), {"hybrid": True, "asymmetric": True}),
     # Only TFLite Micro has an int8 state.
-    *make("Svdf", svdf, {"hybrid": True}, *({**v, "state": "int8"} for v in SVDFS), litert=False),
+    *make("Svdf", svdf, *({**v, "state": "int8"} for v in SVDFS), litert=False),
     *make(
         "Rnn",
         rnn,
@@ -224,5 +230,6 @@ CASES: list[Case] = [
         {"time_major": True, "batch": 2},
         {"activation": "relu"},
         {"name": "RNN", "batch": 2},
+        {"hybrid": True},
     ),
 ]

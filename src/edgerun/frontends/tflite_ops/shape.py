@@ -129,9 +129,7 @@ def slice_(task: Import) -> Op:
 def strided_slice(task: Import) -> Op:
     """A slice, and behind it a reshape where axes come or go."""
     x = task.type(0)
-    begin, end, strides = (
-        tuple(map(int, a.reshape(-1))) for a in task.constants("begin", "end", "strides")
-    )
+    begin, end, strides = (tuple(map(int, a.reshape(-1))) for a in task.constants("begin", "end", "strides"))
     expect(len(begin) == len(end) == len(strides), "begin, end and strides differ in length.")
     masks = {name: int(task.options[name]) for name in _MASKS}
     masks["new_axis_mask"] &= ~masks["ellipsis_mask"]

@@ -10,6 +10,7 @@ from typing import TypeVar
 from edgerun.errors import UnsupportedOperatorError
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.op import Clamp, Op, clamp_range, quantization_of
+from edgerun.ir.shape import Concat
 from edgerun.ir.types import INT32, Array, Element, Shape
 from edgerun.plan.layout import Layout
 from edgerun.plan.plan import Attribute, Plan, PlanState, Quantum, Step, Weights
@@ -39,9 +40,12 @@ class Lowering:
                 outputs.append(self._value(value, external=True))
         for node in self.graph.nodes:
             self._node = node
-            if all(0 in value.type.shape for value in node.outputs):
+            if all(map(_is_empty, node.outputs)):
                 for value in node.outputs:
                     self.tensor(value)  # nothing to compute
+                continue
+            if not isinstance(node.op, Concat) and any(_is_empty(v) for v in node.inputs):
+                self.host(node)  # a verb reads something
                 continue
             lowering = lowering_of_int16(node) if _of_int16(node) else lowering_of(type(node.op))
             if lowering is None:
@@ -155,6 +159,10 @@ class Lowering:
         inputs = tuple(self.tensor(v) for v in node.inputs if v is not None)
         outputs = tuple(self.tensor(v) for v in node.outputs)
         self.step("host", inputs, outputs, {}, op=node.op)
+
+
+def _is_empty(value: Value | None) -> bool:
+    return value is not None and 0 in value.type.shape
 
 
 Lower = Callable[[Lowering, Node], None]
