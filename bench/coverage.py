@@ -3,8 +3,8 @@
     python bench/coverage.py [--gaps] [OPERATOR ...]
 
 The tiny models are those of tests/probes. A kind counts as run when edgerun's results are LiteRT's for every
-probe that LiteRT runs: equal for integers, within one quantum in 8 bits, within the tolerance for floats. With
---gaps every probe that is missing follows, with the reason that tests/probes/known.py has for it.
+probe that LiteRT runs: equal for integers, within one quantum in 8 bits, within the tolerance for floats.
+With --gaps every probe that is missing follows, with the reason that tests/probes/known.py has for it.
 """
 
 from __future__ import annotations

@@ -395,7 +395,7 @@ _EXACT: list[Case] = [
     ),
     *(
         c
-        for name in ("NOT_EQUAL", "LESS", "GREATER_EQUAL")
+        for name in ("GREATER", "LESS", "GREATER_EQUAL")
         for c in make(
             "".join(part.capitalize() for part in name.split("_")),
             operator,

@@ -21,6 +21,7 @@ for module in pkgutil.iter_modules(edgerun.ir.__path__, "edgerun.ir."):
 # Rare operators that run in Python, through their eval.
 HOST = {
     "AddN",
+    "BidirectionalLstm",
     "Bitcast",
     "BitwiseXor",
     "BroadcastArgs",

@@ -54,6 +54,9 @@ def _recurrent() -> Iterator[Probe]:
             name = options.get("name", "UNIDIRECTIONAL_SEQUENCE_LSTM")
             yield built(name, kind, recurrent.lstm, **options, **fixed)
     yield built("UNIDIRECTIONAL_SEQUENCE_LSTM", "hybrid", recurrent.lstm, hybrid=True, asymmetric=True)
+    for options in recurrent.BOTH_WAYS:
+        kind = "hybrid" if options.get("hybrid") else "float32"
+        yield built("BIDIRECTIONAL_SEQUENCE_LSTM", kind, recurrent.bidirectional, **options)
     for state, kind in (("float32", "float32"), ("int16", "int8"), ("int8", "int8, 8-bit state")):
         for options in recurrent.SVDFS:
             yield built("SVDF", kind, recurrent.svdf, **options, state=state)
