@@ -248,10 +248,35 @@ class Session:
                 made = self._reshaped(shapes)
             except ModelError:
                 return None  # the model is not made for these sizes: the caller's array is wrong
+            if not self._takes_batches(made):
+                return None
             self._variants[key] = made
             if len(self._variants) > knobs.max_programs():
                 self._variants.popitem(last=False)
         return self._variants[key]
+
+    def _takes_batches(self, batched: Session) -> bool:
+        """Whether a session for a batch gives what this one gives for its parts one by one, as a model whose
+        file has a batch of 1 need not do; tried on pseudo-random inputs. True for other changes of shape."""
+        sizes = {
+            (a.shape[:1], b.shape[1:] == a.shape[1:])
+            for a, b in zip(self.inputs, batched.inputs, strict=True)
+        }
+        if sizes != {((1,), True)}:
+            return True
+        if self._graph.states:
+            return False
+        feeds = fixed_inputs(batched.inputs)
+        whole, single = batched.run(feeds), self.twin()
+        for i in range(len(next(iter(feeds.values())))):
+            part = single.run({name: np.ascontiguousarray(array[i : i + 1]) for name, array in feeds.items()})
+            for name, array in part.items():
+                got = whole[name][i : i + 1]
+                if got.shape != array.shape or not np.array_equal(
+                    got, array, equal_nan=array.dtype.kind == "f"
+                ):
+                    return False
+        return True
 
     def _reshaped(self, shapes: Mapping[str, Shape]) -> Session:
         """A session over the same file with inputs of other shapes."""

@@ -235,3 +235,36 @@ def test_another_batch_gets_a_program_of_its_own(classifier: bytes, images: Any)
     np.testing.assert_array_equal(session.run(pictures[0])["scores"], single[0])
     with pytest.raises(InputError, match=r"must be int8 .*, got shape \(3, 24, 25, 3\)"):
         session.run(np.zeros((3, 24, 25, 3), np.int8))
+
+
+def rows_of_all_images() -> bytes:
+    """y = max over the batch and beyond: what is no batch of single answers."""
+    net = Net()
+    x = net.q("x", (1, 4, 3))
+    y = net.q("y", (1, 1, 3))
+    net.operator("REDUCE_MAX", [x, net.ints("axes", [0, 1])], [y], {"keep_dims": True})
+    return net.finish([x], [y])
+
+
+def test_a_model_that_mixes_its_batch_takes_none() -> None:
+    session = edgerun.Session(rows_of_all_images())
+    with pytest.raises(InputError, match=r"must be int8 of shape \(1, 4, 3\), got shape \(2, 4, 3\)"):
+        session.run(random((2, 4, 3)))
+    # Asked for by name it is what the file says.
+    assert edgerun.Session(rows_of_all_images(), shapes={"x": (2, 4, 3)}).outputs[0].shape == (1, 1, 3)
+
+
+def test_reshapes_of_a_batch_keep_the_images_apart() -> None:
+    net = Net()
+    x = net.q("x", (1, 4, 6))
+    halves = [net.q(f"half{i}", (1, 2, 6)) for i in range(2)]
+    flat = [net.q(f"flat{i}", (1, 4, 3)) for i in range(2)]
+    y = net.q("y", (1, 8, 3))
+    net.operator("SPLIT", [net.ints("axis", 1), x], halves, {"num_splits": 2}, version=2)
+    for half, rows in zip(halves, flat, strict=True):
+        net.operator("RESHAPE", [half, net.ints("shape", [1, -1, 3])], [rows])
+    net.operator("CONCATENATION", flat, [y], {"axis": 1})
+    session = edgerun.Session(net.finish([x], [y]))
+    batch = random((3, 4, 6))
+    single = [session.run(batch[i : i + 1])["y"] for i in range(3)]
+    np.testing.assert_array_equal(session.run(batch)["y"], np.concatenate(single))

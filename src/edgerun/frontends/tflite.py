@@ -64,7 +64,7 @@ class TfliteFile:
         scope = self._begin(index, resized=bool(shapes))
         inputs = [scope.tensors.declared(i) for i in subgraph.inputs]
         self._name_ports(scope, signature, "inputs")
-        _reshape_inputs(inputs, shapes or {})
+        scope.imported.batch = _reshape_inputs(inputs, shapes or {})
         try:
             scope.run()
         finally:
@@ -179,8 +179,10 @@ class TfliteFile:
             scope.value(index).name = name
 
 
-def _reshape_inputs(inputs: list[Value], shapes: Mapping[str, Shape]) -> None:
+def _reshape_inputs(inputs: list[Value], shapes: Mapping[str, Shape]) -> int:
+    """Gives inputs the shapes; how many times the batch they have then, 1 where that means nothing."""
     by_name = {value.name: value for value in inputs}
+    before = [value.type.shape[:1] for value in inputs]
     for name, shape in shapes.items():
         if name not in by_name:
             raise InputError(f"There is no input {name!r}; the inputs are {sorted(by_name)}.")
@@ -188,3 +190,7 @@ def _reshape_inputs(inputs: list[Value], shapes: Mapping[str, Shape]) -> None:
         if len(shape) != len(value.type.shape) or min(shape, default=1) < 1:
             raise InputError(f"Input {name!r} has the shape {value.type.shape}, it cannot become {shape}.")
         value.type = value.type.with_shape(tuple(int(d) for d in shape))
+    after = [value.type.shape[:1] for value in inputs]
+    ratios = {divmod(new[0], old[0]) for old, new in zip(before, after, strict=True) if old and old[0]}
+    (factor, rest) = next(iter(ratios)) if len(ratios) == 1 else (1, 0)
+    return factor if rest == 0 else 1

@@ -35,6 +35,7 @@ class Imported:
     path: str
     model: Model
     resized: bool = False  # inputs have other shapes than the file says
+    batch: int = 1  # how many times the file's batch they have
     known: Known = field(default_factory=Known)
     nodes: list[Node] = field(default_factory=list)
     variables: dict[str, Variable] = field(default_factory=dict)
@@ -186,7 +187,7 @@ class SubgraphImport:
         within = [
             None if i < 0 else self.tensors.type_of(self.tensors.tensors[i]) for i in operator.intermediates
         ]
-        task = Import(operator, inputs, outputs, self.imported.known, self.imported.resized, within)
+        task = Import(operator, inputs, outputs, self.imported.known, self.imported.batch, within)
         try:
             op = importer(task)
         except NeedsValue as error:

@@ -79,11 +79,11 @@ class Import:
         inputs: list[Value | None],
         outputs: list[Value],
         known: Known,
-        resized: bool = False,
+        batch: int = 1,
         intermediates: Sequence[TensorType | None] = (),
     ) -> None:
         self.operator = operator
-        self.resized = resized  # the inputs have other shapes than the file says
+        self.batch = batch  # how many times the batch of the file the inputs have
         self.inputs = inputs
         self.outputs = outputs
         self.known = known
