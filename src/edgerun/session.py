@@ -343,8 +343,7 @@ class Session:
 
     def fingerprint(self) -> str:
         """A hash of the outputs on fixed pseudo-random inputs, and how far it is the same elsewhere."""
-        feeds = fixed_inputs(self.inputs)
-        results = self.run(feeds)
+        results = self._fixed_run()
         digest = hashlib.sha256()
         for name in sorted(results):
             digest.update(name.encode() + b"\0" + results[name].tobytes())
@@ -352,9 +351,21 @@ class Session:
         where = " on CPUs with FMA" if any(step.needs_fma for step in steps) else ""
         return f"{digest.hexdigest()[:32]} exact{where}"
 
+    def _fixed_run(self) -> dict[str, Array]:
+        """A run on fixed pseudo-random inputs, which a model that takes shapes or indices need not accept."""
+        try:
+            return self.run(fixed_inputs(self.inputs))
+        except ModelError as error:
+            if not self.in_stages:
+                raise
+            raise ModelError(f"{error} (The inputs were pseudo-random.)") from error
+
     def summary(self) -> Summary:
         """Operators, multiply-adds, memory, raw metadata, fingerprint."""
-        fingerprint = self.fingerprint()  # first: it makes the programs of a model run in stages
+        try:
+            fingerprint = self.fingerprint()  # first: it makes the programs of a model run in stages
+        except ModelError as error:
+            fingerprint = f"none: {error}"
         programs = self._programs()
         steps = [bound.step for program in programs for bound in program.steps]
         return Summary(
@@ -376,9 +387,9 @@ class Session:
         if stage not in STAGES:
             raise InputError(f"There is no stage {stage!r}; there are {', '.join(STAGES)}.")
         if self._program is None:
-            self.fingerprint()  # makes the programs of one run
             if stage in ("graph", "passes"):
                 return f"{self._graph}\n  (run in stages: the stages plan, program and memory show them)"
+            self._fixed_run()  # makes the programs of one run
             parts = {"plan": lambda p: p.plan, "program": lambda p: p, "memory": lambda p: p.arena}
             return "\n".join(str(parts[stage](program)) for program in self._programs())
         if stage == "graph":

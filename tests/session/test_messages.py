@@ -105,6 +105,10 @@ def test_arguments_of_a_session(classifier):
         edgerun.Session(classifier, shapes={"x": (1, 2)})
     with pytest.raises(InputError, match=r"has the shape \(1, 24, 24, 3\), it cannot become \(1, 0, 24, 3\)"):
         edgerun.Session(classifier, shapes={"image": (1, 0, 24, 3)})
+    with pytest.raises(InputError, match=r"cannot become \(1,\ 24\.5,\ 24,\ 3\)"):
+        edgerun.Session(classifier, shapes={"image": (1, 24.5, 24, 3)})
+    with pytest.raises(InputError, match=r"cannot become 'abcd'"):
+        edgerun.Session(classifier, shapes={"image": "abcd"})
     session = edgerun.Session(classifier)
     with pytest.raises(InputError, match=r"^There is no input 'x'; the inputs are 'image'\.$"):
         session.input("x")

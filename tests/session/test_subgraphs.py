@@ -137,6 +137,19 @@ def test_a_shape_may_be_computed_at_run_time(shape: tuple[int, int]) -> None:
         np.testing.assert_array_equal(got, np.clip(x, I8.zero, high).reshape(shape))
 
 
+def test_a_model_that_pseudo_random_inputs_do_not_suit_can_be_looked_at() -> None:
+    """They are no shape that the other input could have."""
+    session = edgerun.Session(computed_shape())
+    summary = session.summary()
+    assert (summary.operators, summary.steps) == (2, 0)
+    assert summary.fingerprint.startswith("none: ")
+    assert "shape" in session.describe("graph")
+    for look in (session.fingerprint, lambda: session.describe("plan")):
+        with pytest.raises(ModelError, match=r"operator 0 RESHAPE.*The inputs were pseudo-random\."):
+            look()
+    session.run({"x": random((2, 6)), "shape": np.array([3, 4], np.int32)})
+
+
 def test_programs_of_many_shapes_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGERUN_MAX_PROGRAMS", "3")
     session = edgerun.Session(computed_shape())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -187,9 +188,13 @@ def _reshape_inputs(inputs: list[Value], shapes: Mapping[str, Shape]) -> int:
         if name not in by_name:
             raise InputError(f"There is no input {name!r}; the inputs are {sorted(by_name)}.")
         value = by_name[name]
-        if len(shape) != len(value.type.shape) or min(shape, default=1) < 1:
-            raise InputError(f"Input {name!r} has the shape {value.type.shape}, it cannot become {shape}.")
-        value.type = value.type.with_shape(tuple(int(d) for d in shape))
+        try:
+            sizes = tuple(operator.index(d) for d in shape)
+        except TypeError:
+            sizes = ()  # no numbers of elements
+        if len(shape) != len(value.type.shape) or len(sizes) < len(shape) or min(sizes, default=1) < 1:
+            raise InputError(f"Input {name!r} has the shape {value.type.shape}, it cannot become {shape!r}.")
+        value.type = value.type.with_shape(sizes)
     after = [value.type.shape[:1] for value in inputs]
     ratios = {divmod(new[0], old[0]) for old, new in zip(before, after, strict=True) if old and old[0]}
     (factor, rest) = next(iter(ratios)) if len(ratios) == 1 else (1, 0)
