@@ -1,6 +1,7 @@
 // What the convolutions of int16 share: the window, exact sums, and how a sum becomes an int16.
 #pragma once
 
+#include <cmath>
 #include <cstring>
 
 #include "ops/recurrent.h"
@@ -65,15 +66,25 @@ class WindowS16 {
   Axis axes_[2];
 };
 
-// Reads bias, multipliers, narrow, out_min and out_max.
+// Reads bias, multipliers, narrow, out_min and out_max; reals, where there are any, instead of multipliers.
 class FinishS16 {
  public:
   FinishS16(const StepSpec& spec, int64_t channels)
       : bias_(spec.attributes.blob("bias", static_cast<size_t>(8 * channels))),
-        multipliers_(spec.attributes.blob("multipliers", static_cast<size_t>(8 * channels))),
+        real_(spec.attributes.has("reals")),
+        multipliers_(
+            spec.attributes.blob(real_ ? "reals" : "multipliers", static_cast<size_t>(8 * channels))),
         narrow_(spec.attributes.integer("narrow", 0, 1) != 0),
         low_(static_cast<int32_t>(spec.attributes.integer("out_min", -32768, 32767))),
         high_(static_cast<int32_t>(spec.attributes.integer("out_max", low_, 32767))) {
+    if (real_) {
+      check(!narrow_, spec.verb + ": narrow sums have no real multipliers");
+      const auto* reals = multipliers_->data<double>();
+      for (int64_t i = 0; i < channels; ++i) {
+        check(reals[i] >= 0 && reals[i] <= 1e9, spec.verb + ": a multiplier is out of range");
+      }
+      return;
+    }
     const auto* pairs = multipliers_->data<int32_t>();
     for (int64_t i = 0; i < channels; ++i) {
       const int32_t shift = pairs[2 * i + 1];
@@ -83,6 +94,12 @@ class FinishS16 {
   }
 
   int16_t result(int64_t sum, int64_t channel) const {
+    if (real_) {
+      sum += bias_->data<int64_t>()[channel];
+      const double scaled = static_cast<double>(sum) * multipliers_->data<double>()[channel];
+      const double low = low_, high = high_;  // clamped first: then it fits an integer
+      return static_cast<int16_t>(std::round(std::min(std::max(scaled, low), high)));
+    }
     const auto* pair = multipliers_->data<int32_t>() + 2 * channel;
     const FixedMultiplier by = {pair[0], pair[1]};
     sum += bias_->data<int64_t>()[channel];
@@ -92,7 +109,9 @@ class FinishS16 {
   }
 
  private:
-  std::shared_ptr<const Blob> bias_, multipliers_;
+  std::shared_ptr<const Blob> bias_;
+  bool real_;
+  std::shared_ptr<const Blob> multipliers_;
   bool narrow_;
   int32_t low_, high_;
 };

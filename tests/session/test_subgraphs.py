@@ -9,7 +9,7 @@ import pytest
 
 import edgerun
 from cases import I8, Net
-from edgerun.errors import FormatError, InputError, ModelError
+from edgerun.errors import FormatError, InputError, ModelError, UnsupportedOperatorError
 from edgerun.formats.tflite_writer import SubgraphBuilder
 from edgerun.ir.types import Array
 
@@ -65,6 +65,24 @@ def test_a_branch_is_taken_at_run_time(flag: bool) -> None:
     out = np.empty((2, 5), np.int8)
     session.run_into(feeds, out)
     np.testing.assert_array_equal(out, expected[0])
+
+
+def test_all_that_is_missing_in_branches_is_listed_at_once() -> None:
+    net = Net()
+    flag = net.tensor("flag", (1,), "bool")
+    x, y = net.q("x", (2, 5)), net.q("y", (2, 5))
+    options = {
+        "then_subgraph_index": unary_subgraph(net, "then", "MyOwn", (2, 5)),
+        "else_subgraph_index": unary_subgraph(net, "else", "IMAG", (2, 5)),
+    }
+    net.operator("IF", [flag, x], [y], options)
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        edgerun.Session(net.finish([flag, x], [y]))
+    assert str(caught.value) == (
+        "<bytes>: 2 of 3 operators are not supported:\n"
+        "  subgraph 1, operator 0: MyOwn version 1 (int8[2, 5] -> int8[2, 5]): there is no importer for it\n"
+        "  subgraph 2, operator 0: IMAG version 1 (int8[2, 5] -> int8[2, 5]): there is no importer for it"
+    )
 
 
 def test_a_branching_model_can_be_looked_at() -> None:

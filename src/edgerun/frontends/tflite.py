@@ -10,7 +10,7 @@ from edgerun.errors import InputError, UnsupportedOperatorError
 from edgerun.formats.archive import appended_metadata
 from edgerun.formats.tflite_model import Signature
 from edgerun.formats.tflite_reader import read_model
-from edgerun.frontends.tflite_import import Cut, Imported, SubgraphImport
+from edgerun.frontends.tflite_import import Cut, Imported, SubgraphImport, unknown_elsewhere
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.types import Array, Shape, TensorType
 
@@ -68,8 +68,11 @@ class TfliteFile:
         scope.imported.batch = _reshape_inputs(inputs, shapes or {})
         try:
             scope.run()
+        except Cut:
+            scope.imported.refused += unknown_elsewhere(self.model, index)
+            raise
         finally:
-            self._raise_refused(scope, len(subgraph.operators))
+            self._raise_refused(scope)
         outputs = [scope.value(i) for i in dict.fromkeys(subgraph.outputs)]
         self._name_ports(scope, signature, "outputs")
         graph = Graph(self.path, inputs, outputs, scope.imported.nodes, dict(self.metadata))
@@ -142,7 +145,7 @@ class TfliteFile:
             scope.run(begin)
         except Cut as cut:
             end, wanted, last = cut.operator.index, cut.wanted, cut.nodes
-        self._raise_refused(scope, len(subgraph.operators))
+        self._raise_refused(scope)
         written = {i for o in subgraph.operators[begin:end] for i in o.outputs}
         later = set(subgraph.outputs).union(*(o.inputs for o in subgraph.operators[end:]))
         outputs = tuple(sorted(i for i in written & later if scope.tensors.tensors[i].dtype is not None))
@@ -163,8 +166,9 @@ class TfliteFile:
     def _begin(self, index: int, resized: bool) -> SubgraphImport:
         return SubgraphImport(Imported(self.path, self.model, resized), index)
 
-    def _raise_refused(self, scope: SubgraphImport, count: int) -> None:
+    def _raise_refused(self, scope: SubgraphImport) -> None:
         refused = scope.imported.refused
+        count = sum(len(subgraph.operators) for subgraph in self.model.subgraphs)
         if refused:
             raise UnsupportedOperatorError(
                 f"{self.path}: {len(refused)} of {count} operators are not supported:\n" + "\n".join(refused)

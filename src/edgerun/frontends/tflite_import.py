@@ -16,6 +16,8 @@ from edgerun.ir.graph import Node, State, Value
 from edgerun.ir.shape import Reshape
 from edgerun.ir.types import INT8, Array, TensorType
 
+_NO_IMPORTER = "there is no importer for it"
+
 
 @dataclass
 class Variable:
@@ -128,7 +130,7 @@ class SubgraphImport:
             except Cut:
                 for later in operators[at:]:
                     if later.name not in IMPORTERS and later.name not in CONTROL:
-                        self._refuse(later, "there is no importer for it")
+                        self._refuse(later, _NO_IMPORTER)
                 raise
             except UnsupportedOperatorError as error:
                 self._refuse(operator, str(error))
@@ -181,7 +183,7 @@ class SubgraphImport:
             return
         importer = IMPORTERS.get(operator.name)
         if importer is None:
-            raise UnsupportedOperatorError("there is no importer for it")
+            raise UnsupportedOperatorError(_NO_IMPORTER)
         inputs = [None if i < 0 else self.value(i) for i in operator.inputs]
         outputs = [self.tensors.declared(i) for i in operator.outputs]
         within = [
@@ -238,6 +240,17 @@ def _open(shape: tuple[int, ...], tensor: Tensor | None) -> bool:
     return shape == () or (
         tensor is not None and tensor.shape_signature is not None and -1 in tensor.shape_signature
     )
+
+
+def unknown_elsewhere(model: Model, index: int) -> list[str]:
+    """Refusals of the operators without an importer in all subgraphs but `index`: those that control flow
+    may come to."""
+    return [
+        _refusal(operator, subgraph.tensors, _NO_IMPORTER).replace("  ", f"  subgraph {i}, ", 1)
+        for i, subgraph in enumerate(model.subgraphs)
+        for operator in subgraph.operators
+        if i != index and operator.name not in IMPORTERS and operator.name not in CONTROL
+    ]
 
 
 def _refusal(operator: Operator, tensors: tuple[Tensor, ...], reason: str) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edgerun.ir import elementary
-from edgerun.ir.elementwise import Binary, Integers, Reals
-from edgerun.ir.op import centered, output_multiplier, quantization_of
+from edgerun.ir import elementary, int16, int16_binary
+from edgerun.ir.elementwise import Binary, Integers, Reals, broadcast
+from edgerun.ir.op import centered, expect, output_multiplier, quantization_of
 from edgerun.ir.types import Array, TensorType
 
 Floats = npt.NDArray[np.float32]
@@ -32,7 +32,17 @@ def floored(a: Integers, b: Integers) -> Integers:
 
 
 @dataclass(frozen=True)
-class Maximum(Binary):
+class _Extreme(Binary, abstract=True):
+    """One of two: tensors of int16 have one quantisation."""
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        if types[0].is_int16:
+            expect(types[0].element == types[1].element == self.out, f"{self.name} of {types[0]} and {types[1]}.")
+        return super().infer(*types)
+
+
+@dataclass(frozen=True)
+class Maximum(_Extreme):
     """a > b ? a : b."""
 
     def quantised(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Floats:
@@ -44,9 +54,12 @@ class Maximum(Binary):
     def integer(self, a: Integers, b: Integers) -> Integers:
         return np.maximum(a, b)
 
+    def of_int16(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Array:
+        return np.maximum(*arrays)
+
 
 @dataclass(frozen=True)
-class Minimum(Binary):
+class Minimum(_Extreme):
     """a < b ? a : b."""
 
     def quantised(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Floats:
@@ -57,6 +70,9 @@ class Minimum(Binary):
 
     def integer(self, a: Integers, b: Integers) -> Integers:
         return np.minimum(a, b)
+
+    def of_int16(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Array:
+        return np.minimum(*arrays)
 
 
 @dataclass(frozen=True)
@@ -82,6 +98,9 @@ class Div(Binary):
     def integer(self, a: Integers, b: Integers) -> Integers:
         return truncated(a, b)
 
+    def of_int16(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Array:
+        return int16_binary.div(arrays, types, self.out, self.clamp)
+
 
 @dataclass(frozen=True)
 class SquaredDifference(Binary):
@@ -106,7 +125,15 @@ class SquaredDifference(Binary):
 
 @dataclass(frozen=True)
 class Prelu(Binary):
-    """a for a >= 0, a * b below, where b are the slopes."""
+    """a for a >= 0, a * b below, where b are the slopes: of int16, also 8-bit ones."""
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        a, b = types
+        if a.is_int16 and b.is_8bit:
+            int16.check(self.name, a, self.out)
+            quantization_of(b)
+            return (TensorType(broadcast(self.name, a, b), self.out.dtype, self.out.quantization),)
+        return super().infer(a, b)
 
     def quantised(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Floats:
         a, slope = (centered(x, t).astype(np.float32) for x, t in zip(arrays, types, strict=True))
@@ -118,6 +145,9 @@ class Prelu(Binary):
 
     def real(self, a: Reals, b: Reals) -> Reals:
         return np.where(a < 0, a * b, a)
+
+    def of_int16(self, types: Sequence[TensorType], arrays: Sequence[Array]) -> Array:
+        return int16_binary.prelu(arrays, types, self.out)
 
 
 @dataclass(frozen=True)

@@ -15,27 +15,32 @@ from edgerun.ir.types import BOOL, FLOAT32, INT32, INT64, Array, TensorType
 
 @dataclass(frozen=True)
 class Comparison(Op, abstract=True):
-    """Two tensors of one kind with numpy broadcasting: float32, int32, int64, bool; or 8-bit, whose values
-    are float32(q - zero_point) * float32(scale)."""
+    """Two tensors of one kind with numpy broadcasting: float32, bool, integers that mean themselves; or
+    quantised ones of 8 or 16 bits, whose values are float32(q - zero_point) * float32(scale)."""
 
     def holds(self, a: Reals, b: Reals) -> Array:
         raise NotImplementedError
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         a, b = types
-        plain = a.dtype == b.dtype and a.dtype in (FLOAT32, INT32, INT64, BOOL)
-        supported(plain or (a.is_8bit and b.is_8bit), f"{self.name} does not compare {a} and {b}.")
+        plain = a.dtype == b.dtype and (a.dtype in (FLOAT32, INT32, INT64, BOOL) or _means_itself(a, b))
+        quantised = (a.is_8bit and b.is_8bit) or (a.is_int16 and b.is_int16)
+        supported(plain or quantised, f"{self.name} does not compare {a} and {b}.")
         return (TensorType(broadcast(self.name, a, b), BOOL),)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         def values(array: Array, kind: TensorType) -> Reals:
-            if kind.is_8bit:
+            if kind.is_int16 or (kind.is_8bit and not kind.is_plain_integer):
                 real = centered(array, kind).astype(np.float32) * quantization_of(kind).scale[0]
                 return cast(Reals, real)
             return flushed(array) if kind.is_float else cast(Reals, array)
 
         a, b = map(values, arrays, types)
         return (np.asarray(self.holds(a, b)),)
+
+
+def _means_itself(*kinds: TensorType) -> bool:
+    return all(kind.is_plain_integer for kind in kinds)
 
 
 @dataclass(frozen=True)

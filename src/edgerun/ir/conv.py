@@ -149,6 +149,10 @@ class FullyConnected(SumOfProducts):
         shape = (*x.shape[:-1], n) if self.keep_dims else (x.size // k, n)
         return (TensorType(shape, self.out.dtype, self.out.quantization),)
 
+    @property
+    def real_multipliers(self) -> bool:
+        return True
+
     def _images(self, x: TensorType, w: TensorType) -> int:
         return x.size // w.shape[1]
 

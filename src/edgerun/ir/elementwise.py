@@ -79,18 +79,16 @@ class Binary(Op, abstract=True):
             supported(type(self).of_int16 is not Binary.of_int16, f"{self.name} does not take {a}.")
             int16.check(self.name, a, b, self.out)
             return (TensorType(broadcast(self.name, *types), self.out.dtype, self.out.quantization),)
-        supported(
-            ((a.is_8bit and b.is_8bit) or a.dtype == b.dtype) and self._takes(a),
-            f"{self.name} does not take {a} and {b}.",
-        )
+        alike = a.dtype == b.dtype if a.is_plain_integer else (a.is_8bit and b.is_8bit) or a.dtype == b.dtype
+        supported(alike and self._takes(a), f"{self.name} does not take {a} and {b}.")
         return (TensorType(broadcast(self.name, *types), self.out.dtype, self.out.quantization),)
 
     def _takes(self, kind: TensorType) -> bool:
-        if kind.is_8bit:
-            return type(self).quantised is not Binary.quantised
         if kind.dtype == FLOAT32:
             return type(self).real is not Binary.real
-        return kind.dtype in (INT32, INT64) and type(self).integer is not Binary.integer
+        if kind.is_plain_integer or kind.dtype in (INT32, INT64):
+            return type(self).integer is not Binary.integer
+        return kind.is_8bit and type(self).quantised is not Binary.quantised
 
     def real(self, a: Reals, b: Reals) -> Reals:
         raise NotImplementedError
@@ -107,7 +105,7 @@ class Binary(Op, abstract=True):
         raise NotImplementedError
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        if types[0].is_8bit:
+        if types[0].is_8bit and not types[0].is_plain_integer:
             low, high = clamp_range(self.out, self.clamp)
             p = self.quantised(types, arrays)
             return (clamp_round(p, quantization_of(self.out).zero, low, high, self.out.dtype),)
@@ -220,9 +218,8 @@ class Unary(Op, abstract=True):
             supported(type(self).of_int16 is not Unary.of_int16, f"{self.name} does not take {x}.")
             int16.check_unary(self, x, self.out)
             return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
-        plain = x.dtype == FLOAT32 or (
-            x.dtype in (INT32, INT64) and type(self).integer is not Unary.integer
-        )
+        integers = x.is_plain_integer or x.dtype in (INT32, INT64)
+        plain = x.dtype == FLOAT32 or (integers and type(self).integer is not Unary.integer)
         if plain:
             expect(self.out.dtype == x.dtype, f"{self.name} keeps the element type, got {x} and {self.out}.")
         else:
@@ -241,7 +238,7 @@ class Unary(Op, abstract=True):
         return (np.rint(clamped).astype(np.int32) + y.zero).astype(self.out.dtype)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        if types[0].is_8bit:
+        if types[0].is_8bit and not types[0].is_plain_integer:
             return (self.table(types[0].element)[arrays[0].view(np.uint8)],)
         if types[0].is_int16:
             return (self.of_int16(arrays[0].astype(np.int64), quantization_of(types[0])),)

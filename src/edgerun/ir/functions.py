@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgerun.ir import elementary
+from edgerun.ir import elementary, int16_tables
 from edgerun.ir.elementwise import Integers, Reals, Unary
+from edgerun.ir.fixed_point import Ints
+from edgerun.ir.types import Array, Quantization
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,9 @@ class Abs(Unary):
     def integer(self, x: Integers) -> Integers:
         return np.abs(x)
 
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16_tables.absolute(x, source, self.out)
+
 
 @dataclass(frozen=True)
 class Neg(Unary):
@@ -30,6 +35,9 @@ class Neg(Unary):
 
     def integer(self, x: Integers) -> Integers:
         return -x
+
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16_tables.negative(x, source, self.out)
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,9 @@ class Sqrt(Unary):
     def function(self, x: Reals) -> Reals:
         return np.sqrt(x)
 
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16_tables.sqrt(x, source, self.out)
+
 
 @dataclass(frozen=True)
 class Rsqrt(Unary):
@@ -89,6 +100,9 @@ class Rsqrt(Unary):
 
     def function(self, x: Reals) -> Reals:
         return 1.0 / np.sqrt(x)
+
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16_tables.rsqrt(x, source, self.out)
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,9 @@ class Exp(Unary):
     def function(self, x: Reals) -> Reals:
         return elementary.exp(x)
 
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16_tables.exp(x, source, self.out)
+
 
 @dataclass(frozen=True)
 class Log(Unary):
@@ -105,6 +122,9 @@ class Log(Unary):
 
     def function(self, x: Reals) -> Reals:
         return elementary.log(x)
+
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16_tables.log(x, source, self.out)
 
 
 @dataclass(frozen=True)
@@ -144,3 +164,6 @@ class Gelu(Unary):
         else:
             y = x * elementary.normal_cdf(x)
         return np.where(x < -40.0, -0.0, y)
+
+    def of_int16(self, x: Ints, source: Quantization) -> Array:
+        return int16_tables.interpolated(self.function, x, source, self.out)

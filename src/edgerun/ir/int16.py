@@ -40,22 +40,40 @@ def check_sum(name: str, x: TensorType, w: TensorType, bias: TensorType | None, 
     supported(bias is None or bias.dtype in (INT32, INT64), f"{name}: a bias of {bias}.")
 
 
+def real_multipliers(x: TensorType, w: TensorType, out: Element) -> Reals:
+    """Per entry of the weights' scales."""
+    products: Reals = quantization_of(w).scale.astype(np.float64) * quantization_of(x).step
+    return products / quantization_of(out).step
+
+
 def sum_multipliers(x: TensorType, w: TensorType, out: Element) -> list[Multiplier]:
     """Per entry of the weights' scales."""
-    scales = quantization_of(w).scale.astype(np.float64) * quantization_of(x).step
-    return [fixed_point.quantize_multiplier(float(s)) for s in scales / quantization_of(out).step]
+    return [fixed_point.quantize_multiplier(float(m)) for m in real_multipliers(x, w, out)]
 
 
 def finish_sum(
-    acc: Array, x: TensorType, w: TensorType, bias: Array | None, out: Element, clamp: Clamp
+    acc: Array,
+    x: TensorType,
+    w: TensorType,
+    bias: Array | None,
+    out: Element,
+    clamp: Clamp,
+    real: bool = False,
 ) -> Array:
-    """Exact sums with the output channels last to int16: a 64-bit bias, or a 32-bit one with 32-bit sums."""
+    """Exact sums with the output channels last to int16: a 64-bit bias, or a 32-bit one with 32-bit sums.
+
+    real: 64-bit sums are multiplied in float64 and rounded, halves away from zero.
+    """
     multipliers = np.array(sum_multipliers(x, w, out), np.int64)
     total = acc.astype(np.int64)
     if bias is not None:
         total = total + bias.reshape(-1).astype(np.int64)
     if bias is not None and bias.dtype == INT32:
         y = fixed_point.multiply(fixed_point.wrap(total, 32), multipliers[:, 0], multipliers[:, 1])
+    elif real:
+        product = total.astype(np.float64) * real_multipliers(x, w, out)
+        whole = np.trunc(product)
+        y = (whole + np.trunc((product - whole) * 2)).astype(np.int64)
     else:
         y = fixed_point.multiply_wide(total, multipliers[:, 0], multipliers[:, 1])
     return np.clip(y, *clamp_range(out, clamp)).astype(np.int16)

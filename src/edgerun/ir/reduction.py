@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgerun.ir import fixed_point, int16, int16_binary
 from edgerun.ir.op import (
     Op,
     centered,
@@ -31,17 +32,22 @@ class Reduction(Op, abstract=True):
     keep_dims: bool = False
 
     def takes(self, kind: TensorType) -> bool:
-        return kind.is_8bit or kind.dtype in (FLOAT32, INT32, INT64)
+        """Floats, quantised integers, and wide ones that mean themselves."""
+        narrow = kind.is_8bit and not kind.is_plain_integer
+        return narrow or kind.is_int16 or kind.dtype in (FLOAT32, INT32, INT64)
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
         rank = len(x.shape)
         supported(self.takes(x), f"{self.name} does not take {x}.")
+        if x.is_int16:
+            int16.check(self.name, x, self.out)
         expect(self.out.dtype == x.dtype or x.is_8bit, f"{self.name} of {x} does not give {self.out}.")
         expect(
             all(0 <= a < rank for a in self.axes) and len(set(self.axes)) == len(self.axes),
             f"{self.name}: axes {self.axes} do not fit {x}.",
         )
+        supported(self.taps(x) > 0, f"{self.name} of {x} along {self.axes}, where there is nothing.")
         shape = tuple(
             1 if i in self.axes else d for i, d in enumerate(x.shape) if self.keep_dims or i not in self.axes
         )
@@ -58,6 +64,9 @@ class Reduction(Op, abstract=True):
     def _shaped(self, types: Sequence[TensorType], y: Array) -> tuple[Array, ...]:
         return (np.asarray(y).reshape(self.infer(*types)[0].shape),)
 
+    def _sums(self, x: Array) -> fixed_point.Ints:
+        return np.asarray(x.astype(np.int64).sum(axis=self.axes))
+
     def _requantised(self, x: TensorType, array: Array, ratio: float) -> Array:
         p = wrap32(np.asarray(centered(array, x).sum(axis=self.axes))).astype(np.float32) * np.float32(ratio)
         low, high = self.out.limits
@@ -73,6 +82,9 @@ class Sum(Reduction):
         if kind.is_8bit:
             taps = self.taps(kind)
             return self._shaped(types, self._requantised(kind, x, self.ratio(kind) * taps / taps))
+        if kind.is_int16:
+            by = fixed_point.quantize_multiplier(self.ratio(kind))
+            return self._shaped(types, int16_binary.total(self._sums(x), by))
         if kind.is_float:
             with np.errstate(all="ignore"):
                 return self._shaped(types, rounded(flushed(x).sum(axis=self.axes)))
@@ -91,6 +103,9 @@ class Mean(Reduction):
         taps = self.taps(kind)
         if kind.is_8bit:
             return self._shaped(types, self._requantised(kind, x, self.ratio(kind) / taps))
+        if kind.is_int16:
+            by = int16_binary.mean_multiplier(kind, self.out, taps)
+            return self._shaped(types, int16_binary.total(self._sums(x), by))
         if kind.is_float:
             with np.errstate(all="ignore"):
                 return self._shaped(types, rounded(flushed(x).sum(axis=self.axes) / taps))
@@ -104,13 +119,18 @@ class Mean(Reduction):
 
 @dataclass(frozen=True)
 class ReduceProd(Reduction):
-    """The product, wrapping around."""
+    """The product, wrapping around; of quantised ones as TFLite has it (see int16_binary.product)."""
 
     def takes(self, kind: TensorType) -> bool:
-        return kind.dtype in (FLOAT32, INT32, INT64)
+        return super().takes(kind) or kind.is_plain_integer
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         (x,), (kind,) = arrays, types
+        if kind.quantization is not None and (kind.is_8bit or kind.is_int16):
+            rest = [i for i in range(x.ndim) if i not in self.axes]
+            rows = centered(x, kind).transpose(*self.axes, *rest).reshape(self.taps(kind), -1)
+            y = np.clip(int16_binary.product(rows, kind, self.out), *self.out.limits)
+            return self._shaped(types, y.astype(self.out.dtype))
         with np.errstate(all="ignore"):
             if kind.is_float:
                 return self._shaped(types, rounded(flushed(x).prod(axis=self.axes)))
@@ -119,7 +139,10 @@ class ReduceProd(Reduction):
 
 @dataclass(frozen=True)
 class _Extreme(Reduction, abstract=True):
-    """8-bit tensors keep their quantisation."""
+    """Quantised tensors keep their quantisation."""
+
+    def takes(self, kind: TensorType) -> bool:
+        return super().takes(kind) or kind.is_plain_integer or kind.dtype == BOOL
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         expect(types[0].element == self.out, f"{self.name} cannot requantise {types[0]} to {self.out}.")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edgerun.ir.elementwise import Reals
 from edgerun.ir.op import Op, expect, flushed, rounded, supported
-from edgerun.ir.types import FLOAT32, INT8, INT32, INT64, Array, TensorType
+from edgerun.ir.types import BOOL, FLOAT32, INT8, INT16, INT32, INT64, Array, TensorType
 
 Indices = npt.NDArray[np.int64]
 _ONE = 2048  # a weight of 1
@@ -33,14 +33,10 @@ class _Resize(Op, abstract=True):
         (x,) = types
         supported(self._takes(x), f"{self.name} does not take {x}.")
         expect(len(x.shape) == 4 and min(self.size) > 0, f"{self.name} needs NHWC, got {x}.")
-        expect(
-            not (self.align_corners and self.half_pixel_centers),
-            f"{self.name}: align_corners and half_pixel_centers exclude each other.",
-        )
         return (x.with_shape((x.shape[0], *self.size, x.shape[3])),)
 
     def _takes(self, kind: TensorType) -> bool:
-        return kind.is_8bit or kind.dtype == FLOAT32
+        return kind.is_8bit or kind.is_int16 or kind.dtype == FLOAT32
 
     def _scale(self, size: int, out: int) -> tuple[int, int]:
         """Numerator and denominator of the input pixels per output pixel."""
@@ -53,7 +49,7 @@ class ResizeNearestNeighbor(_Resize):
     in float32 as there. With half-pixel centres the pixel is floor((o + 0.5) * scale)."""
 
     def _takes(self, kind: TensorType) -> bool:
-        return super()._takes(kind) or kind.dtype in (INT32, INT64)
+        return super()._takes(kind) or kind.dtype in (BOOL, INT32, INT64)
 
     def _pixels(self, size: int, out: int) -> Indices:
         numerator, denominator = self._scale(size, out)
@@ -71,16 +67,23 @@ class ResizeNearestNeighbor(_Resize):
 class ResizeBilinear(_Resize):
     """Each output pixel is a mean of 2 x 2 input pixels with integer weights of sum 2048 per axis.
 
-    uint8: exact positions, as reference_ops::ResizeBilinear. int8: positions in 1/1024 of a pixel
+    uint8: exact positions, as reference_ops::ResizeBilinear. int8, int16: positions in 1/1024 of a pixel
     from a scale that is itself rounded to 1/1024, as reference_ops::ResizeBilinearInteger; on a wide
     output they drift. float32: positions in float32, weights that are what they are beyond the first pixel.
     """
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        expect(
+            not (self.align_corners and self.half_pixel_centers),
+            f"{self.name}: align_corners and half_pixel_centers exclude each other.",
+        )
+        return super().infer(*types)
 
     def _positions(self, size: int, out: int, dtype: np.dtype[np.generic]) -> Indices:
         """In 1/2048 of an input pixel."""
         numerator, denominator = self._scale(size, out)
         o = np.arange(out)
-        if dtype == INT8:
+        if dtype in (INT8, INT16):
             scale = (1024 * numerator + denominator // 2) // denominator
             position = 2 * (o * scale + (scale // 2 - 512 if self.half_pixel_centers else 0))
         else:
@@ -118,4 +121,7 @@ class ResizeBilinear(_Resize):
             weight = (position % _ONE).reshape((-1, 1, 1) if axis == 1 else (-1, 1))
             second = np.minimum(first + 1, size - 1)
             y = y.take(first, axis) * (_ONE - weight) + y.take(second, axis) * weight
-        return (((y + (1 << 21)) >> 22).astype(types[0].dtype),)
+        half = np.int64(1 << 21)
+        if types[0].is_int16:  # halves away from zero
+            return ((np.sign(y) * ((np.abs(y) + half) >> 22)).astype(np.int16),)
+        return (((y + half) >> 22).astype(types[0].dtype),)

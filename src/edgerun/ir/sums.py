@@ -50,16 +50,26 @@ class SumOfProducts(Op, abstract=True):
         return x.shape[0]
 
     @property
+    def real_multipliers(self) -> bool:
+        """Whether 64-bit sums of int16 are multiplied in float64, as TFLite's fully connected layer does."""
+        return False
+
+    @property
     def scales_in_turn(self) -> bool:
         """Whether hybrid sums are multiplied by one scale and then the other, not by their product."""
         return False
 
     def _check_numbers(self, x: TensorType, w: TensorType, bias: TensorType | None, channels: int) -> None:
         if x.is_int16:
-            int16.check_sum(self.name, x, w, bias, self.out)
+            if w.is_int16:
+                int16.check(self.name, x, w, self.out)
+            else:
+                int16.check_sum(self.name, x, w, bias, self.out)
         elif x.is_8bit:
             supported(w.is_8bit, f"{self.name} needs 8-bit weights for {x}, got {w}.")
             supported(quantization_of(x).per_tensor, f"{self.name} needs a per-tensor input, got {x}.")
+            narrow = self.out.dtype.itemsize == 1 and self.out.quantization is not None
+            supported(narrow, f"{self.name} of {x} gives 8 bits, not {self.out}.")
         else:
             kinds = x.dtype == FLOAT32 and (w.dtype == FLOAT32 or is_hybrid(x, w))
             supported(kinds, f"{self.name} needs 8-bit or float32 tensors, got {x} and {w}.")
@@ -87,7 +97,10 @@ class SumOfProducts(Op, abstract=True):
             return (requantize(wrap32(acc), m, self.out, self.clamp),)
         if types[0].is_int16:
             sums = self._products(x.astype(np.float64), w.astype(np.float64))
-            return (int16.finish_sum(sums, types[0], types[1], bias, self.out, self.clamp),)
+            finish = int16.finish_sum(
+                sums, types[0], types[1], bias, self.out, self.clamp, self.real_multipliers
+            )
+            return (finish,)
         if is_hybrid(types[0], types[1]):
             return (self._hybrid(types, x, w, bias),)
         total = self._products(x.astype(np.float64), w.astype(np.float64))

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgerun.ir.conv import Pair
 from edgerun.ir.op import NO_CLAMP, Clamp, expect, supported
-from edgerun.ir.sums import Reals, SumOfProducts, is_hybrid
+from edgerun.ir.sums import MAX_HYBRID_DEPTH, Reals, SumOfProducts, is_hybrid
 from edgerun.ir.types import Element, TensorType
 
 
@@ -30,14 +30,20 @@ class TransposeConv(SumOfProducts):
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         x, w, *rest = types
         expect(len(x.shape) == 4 and len(w.shape) == 4, f"TransposeConv needs 4-D tensors, got {x} and {w}.")
-        supported(not is_hybrid(x, w), f"TransposeConv of {x} and {w}.")
         self._check_numbers(x, w, rest[0] if rest else None, w.shape[0])
         expect(x.shape[3] == w.shape[3], f"TransposeConv: {x} has other channels than the weights {w}.")
         expect(min(*self.strides, *self.size, *w.shape) > 0, "Strides, kernels and sizes start at 1.")
         for pad, kernel in zip(self.padding, w.shape[1:3], strict=True):
             expect(0 <= pad < kernel, f"TransposeConv: padding {self.padding} does not fit the weights {w}.")
+        depth = w.size // w.shape[0]
+        hybrid_fits = not is_hybrid(x, w) or depth <= MAX_HYBRID_DEPTH
+        supported(hybrid_fits, f"TransposeConv with {depth} products per sum.")
         shape = (x.shape[0], *self.size, w.shape[0])
         return (TensorType(shape, self.out.dtype, self.out.quantization),)
+
+    @property
+    def scales_in_turn(self) -> bool:
+        return self.asymmetric
 
     def _products(self, x: Reals, w: Reals) -> Reals:
         (n, height, width, _), (channels, kernel_h, kernel_w, _) = x.shape, w.shape

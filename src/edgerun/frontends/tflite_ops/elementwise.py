@@ -53,6 +53,15 @@ def _binary(op: type[Binary]) -> Callable[[Import], Op]:
     return lambda task: op(task.out, task.clamp if "fused_activation_function" in task.options else NO_CLAMP)
 
 
+def _extreme(op: type[Binary]) -> Callable[[Import], Op]:
+    def extreme(task: Import) -> Op:
+        if task.type(0).is_int16:
+            task.requantize_inputs()
+        return op(task.out)
+
+    return extreme
+
+
 def _unary(op: type[Unary]) -> Callable[[Import], Op]:
     return lambda task: op(task.out)
 
@@ -81,8 +90,8 @@ IMPORTERS: Mapping[str, Importer] = {
     "LEAKY_RELU": lambda task: LeakyRelu(task.out, float(task.options["alpha"])),
     "LOG": _unary(Log),
     "LOGISTIC": _unary(Logistic),
-    "MAXIMUM": _binary(Maximum),
-    "MINIMUM": _binary(Minimum),
+    "MAXIMUM": _extreme(Maximum),
+    "MINIMUM": _extreme(Minimum),
     "MUL": _binary(Mul),
     "NEG": _unary(Neg),
     "POW": _binary(Pow),

@@ -5,19 +5,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-from edgerun.errors import FormatError, UnsupportedOperatorError
+from edgerun.errors import FormatError
 from edgerun.frontends.tflite_ops.task import ACTIVATIONS, Import, Importer
 from edgerun.ir.conv import Pair
 from edgerun.ir.op import NO_CLAMP, Op, expect
+from edgerun.ir.sums import is_hybrid
 from edgerun.ir.transpose_conv import TransposeConv
 from edgerun.ir.types import TensorType
 
 
 def transpose_conv(task: Import) -> Op:
     """Inputs of the file: the output's shape, weights, x, optional bias."""
-    size = task.known.array(task.value(0))
-    if size is None:
-        raise UnsupportedOperatorError("its output shape is computed at run time")
+    size = task.constant(0, "output shape")
     expect(size.size == 4, f"An output shape of four dimensions is needed, got {size.tolist()}.")
     weights, x, *bias = task.inputs[1:]
     task.inputs[:] = [x, weights, *(b for b in bias if b is not None)]
@@ -25,7 +24,7 @@ def transpose_conv(task: Import) -> Op:
     out = int(size.reshape(-1)[1]), int(size.reshape(-1)[2])
     padding = _padding(task.type(0), task.type(1), strides, out, task.options["padding"])
     clamp = ACTIVATIONS.get(task.options.get("fused_activation_function", "none"), NO_CLAMP)
-    return TransposeConv(task.out, out, strides, padding, clamp)
+    return TransposeConv(task.out, out, strides, padding, clamp, is_hybrid(task.type(0), task.type(1)))
 
 
 def convolution_2d_transpose_bias(task: Import) -> Op:

@@ -13,7 +13,13 @@ from edgerun.ir.graph import Node, Value
 from edgerun.ir.op import output_multiplier, quantization_of
 from edgerun.ir.sums import SumOfProducts, is_hybrid
 from edgerun.ir.types import FLOAT32, INT8, INT32, Array, Quantization, TensorType
-from edgerun.plan.lower.lowering import Lowering, clamp_attributes, constant, lowers
+from edgerun.plan.lower.lowering import (
+    Lowering,
+    clamp_attributes,
+    constant,
+    has_computed_integers,
+    lowers,
+)
 from edgerun.plan.plan import Attribute, Quantum, Weights
 
 Window = Mapping[str, Attribute]
@@ -146,6 +152,9 @@ def read_by(lo: Lowering, node: Node, verb: str, x: int) -> tuple[int, ...]:
 def _conv2d(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, Conv2d)
+    if has_computed_integers(node):
+        lo.host(node)
+        return
     n, *kernel, c = node.types()[1].shape
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     window = window_of(op, (kernel[0], kernel[1]))
@@ -190,6 +199,9 @@ def _group(node: Node, group: int, groups: int) -> Node:
 def _depthwise(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, DepthwiseConv2d)
+    if has_computed_integers(node):
+        lo.host(node)
+        return
     _, h, w, channels = node.types()[1].shape
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     in_channels = lo.shape(x)[3]
@@ -215,6 +227,9 @@ def _repeat_channels(lo: Lowering, x: int, times: int) -> int:
 
 @lowers(FullyConnected)
 def _fully_connected(lo: Lowering, node: Node) -> None:
+    if has_computed_integers(node):
+        lo.host(node)
+        return
     n, k = node.types()[1].shape
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     rows = math.prod(lo.shape(y)) // n

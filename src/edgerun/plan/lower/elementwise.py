@@ -21,7 +21,7 @@ from edgerun.ir.elementwise import (
 from edgerun.ir.functions import Abs, Gelu, Neg, Sign
 from edgerun.ir.graph import Node
 from edgerun.ir.op import NO_CLAMP, output_multiplier, quantization_of
-from edgerun.ir.types import TensorType
+from edgerun.ir.types import INT32, INT64, TensorType
 from edgerun.plan.lower.lowering import Lowering, clamp_attributes, lowers, snake_case
 from edgerun.plan.plan import Attribute, ByteTable, Quantum
 
@@ -33,7 +33,9 @@ def _binary(lo: Lowering, node: Node) -> None:
     a, b = lo.tensor(node.inputs[0]), lo.tensor(node.inputs[1])
     y = lo.tensor(node.outputs[0])
     kind = node.types()[0]
-    if kind.is_8bit:
+    if kind.is_plain_integer and kind.dtype not in (INT32, INT64):
+        lo.host(node)  # rare
+    elif kind.is_8bit:
         _quantised(lo, node, a, b, y)
     elif not kind.is_float:
         lowest, highest = integer_clamp(op.out, op.clamp)
@@ -82,7 +84,9 @@ def _unary(lo: Lowering, node: Node) -> None:
     assert isinstance(op, Unary | Table)
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     kind = node.types()[0]
-    if kind.is_8bit:
+    if kind.is_plain_integer and kind.dtype not in (INT32, INT64):
+        lo.host(node)  # rare
+    elif kind.is_8bit:
         entries = op.table(kind.element).view(np.uint8)
         lo.step("table", (x,), (y,), {"table": ByteTable(entries, x, y)})
     elif kind.is_float:

@@ -9,18 +9,28 @@ import numpy as np
 
 from edgerun.ir import int16
 from edgerun.ir.conv import Conv2d, DepthwiseConv2d, FullyConnected
-from edgerun.ir.elementwise import Add, Mul, Softmax, Sub, Unary
+from edgerun.ir.elementwise import Add, Binary, Mul, Softmax, Sub, Unary
 from edgerun.ir.fixed_point import Multiplier
 from edgerun.ir.graph import Node
+from edgerun.ir.matmul import BatchMatMul
 from edgerun.ir.op import Clamp, clamp_range, quantization_of
 from edgerun.ir.pool import AveragePool2d, MaxPool2d
 from edgerun.ir.quantize import Dequantize, Quantize, Requantize
+from edgerun.ir.reduction import Mean, ReduceProd, Sum
+from edgerun.ir.resize import ResizeBilinear
 from edgerun.ir.types import INT16, INT32, Array, Element
-from edgerun.plan.lower.lowering import INT16_LOWERINGS, Lowering, constant, lowers_int16
+from edgerun.plan.lower.lowering import (
+    INT16_LOWERINGS,
+    Lowering,
+    constant,
+    has_computed_integers,
+    lowers_int16,
+)
 from edgerun.plan.plan import Attribute, Quantum
 
 # Rare with int16: through eval.
-INT16_LOWERINGS.update(dict.fromkeys((AveragePool2d, Dequantize, MaxPool2d, Quantize), None))
+_RARE = AveragePool2d, BatchMatMul, Binary, Dequantize, MaxPool2d, Mean, Quantize, ReduceProd, ResizeBilinear, Sum
+INT16_LOWERINGS.update(dict.fromkeys(_RARE, None))
 
 _PADDING = 8  # csrc/ops/recurrent.h: kPadding
 
@@ -37,32 +47,43 @@ def _limits(out: Element, clamp: Clamp) -> dict[str, Attribute]:
 def _finish(node: Node, channels: int, out: Element, clamp: Clamp) -> dict[str, Attribute]:
     """How sums become results: bias, multiplier and shift per channel, limits."""
     x, w = node.types()[:2]
-    multipliers = np.array(int16.sum_multipliers(x, w, out), np.int32)
-    multipliers = np.broadcast_to(multipliers, (channels, 2))
     bias = constant(node, 2).reshape(-1) if len(node.inputs) > 2 and node.inputs[2] is not None else None
-    return {
-        "multipliers": np.ascontiguousarray(multipliers),
+    narrow = bias is not None and bias.dtype == INT32
+    attributes: dict[str, Attribute] = {
         "bias": np.zeros(channels, np.int64) if bias is None else bias.astype(np.int64),
-        "narrow": int(bias is not None and bias.dtype == INT32),
+        "narrow": int(narrow),
         **_limits(out, clamp),
     }
+    if isinstance(node.op, FullyConnected) and not narrow:
+        reals = int16.real_multipliers(x, w, out)
+        attributes["reals"] = np.ascontiguousarray(np.broadcast_to(reals, channels))
+    else:
+        pairs = np.array(int16.sum_multipliers(x, w, out), np.int32)
+        attributes["multipliers"] = np.ascontiguousarray(np.broadcast_to(pairs, (channels, 2)))
+    return attributes
 
 
 @lowers_int16(Conv2d)
 def _conv2d(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, Conv2d)
-    w = constant(node, 1)
-    if w.shape[3] != node.types()[0].shape[3]:  # in groups
+    in_groups = node.types()[1].shape[3] != node.types()[0].shape[3]
+    if in_groups or has_computed_integers(node):
         lo.host(node)
         return
-    window = {
+    convolve_int16(lo, node, lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0]))
+
+
+def convolve_int16(lo: Lowering, node: Node, x: int, y: int) -> None:
+    """The step of a convolution of x to y, NHWC."""
+    op, w = node.op, constant(node, 1)
+    assert isinstance(op, Conv2d)
+    window: dict[str, Attribute] = {
         "kernel": (w.shape[1], w.shape[2]),
         "strides": op.strides,
         "dilations": op.dilations,
         "padding": op.padding[:2],
     }
-    x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     _conv(lo, node, x, y, w, {**window, **_finish(node, len(w), op.out, op.clamp)})
 
 
@@ -70,6 +91,9 @@ def _conv2d(lo: Lowering, node: Node) -> None:
 def _fully_connected(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, FullyConnected)
+    if has_computed_integers(node):
+        lo.host(node)
+        return
     w = constant(node, 1)
     n, k = w.shape
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
@@ -92,6 +116,9 @@ def _conv(lo: Lowering, node: Node, x: int, y: int, w: Array, attributes: dict[s
 def _depthwise(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, DepthwiseConv2d)
+    if has_computed_integers(node):
+        lo.host(node)
+        return
     w = constant(node, 1)
     _, height, width, channels = w.shape
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])

@@ -39,6 +39,10 @@ class Lowering:
                 outputs.append(self._value(value, external=True))
         for node in self.graph.nodes:
             self._node = node
+            if all(0 in value.type.shape for value in node.outputs):
+                for value in node.outputs:
+                    self.tensor(value)  # nothing to compute
+                continue
             lowering = lowering_of_int16(node) if _of_int16(node) else lowering_of(type(node.op))
             if lowering is None:
                 self.host(node)
@@ -222,6 +226,12 @@ def clamp_attributes(element: Element, clamp: Clamp, tensor: int) -> dict[str, A
         "out_max": Quantum(high, tensor),
         "out_zero_point": Quantum(quantization_of(element).zero, tensor),
     }
+
+
+def has_computed_integers(node: Node) -> bool:
+    """Whether operands behind the first input, weights or a bias, are integers that a run computes."""
+    operands = [v for v in node.inputs[1:] if v is not None]
+    return any(v.data is None for v in operands) and not all(v.type.is_float for v in operands)
 
 
 def constant(node: Node, i: int) -> Array:

@@ -7,6 +7,7 @@ import math
 from edgerun.ir.graph import Node
 from edgerun.ir.matmul import BatchMatMul
 from edgerun.ir.op import output_multiplier, quantization_of
+from edgerun.ir.sums import is_hybrid
 from edgerun.plan.lower.lowering import Lowering, clamp_attributes, lowers
 from edgerun.plan.plan import Attribute, Quantum
 
@@ -15,6 +16,9 @@ from edgerun.plan.plan import Attribute, Quantum
 def _batch_matmul(lo: Lowering, node: Node) -> None:
     op, (x, y) = node.op, node.types()[:2]
     assert isinstance(op, BatchMatMul)
+    if is_hybrid(x, y):
+        lo.host(node)  # rare
+        return
     a, b, out = lo.tensor(node.inputs[0]), lo.tensor(node.inputs[1]), lo.tensor(node.outputs[0])
     macs = math.prod(lo.shape(out)) * x.shape[-2 if op.adjoint_x else -1]
     attributes: dict[str, Attribute] = {"adjoint_a": int(op.adjoint_x), "adjoint_b": int(op.adjoint_y)}

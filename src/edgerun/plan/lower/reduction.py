@@ -6,8 +6,8 @@ import math
 
 from edgerun.ir.graph import Node
 from edgerun.ir.op import NO_CLAMP
-from edgerun.ir.reduction import ArgMax, ArgMin, Mean, Reduction, Sum
-from edgerun.ir.types import Shape
+from edgerun.ir.reduction import ArgMax, ArgMin, Mean, ReduceProd, Reduction, Sum
+from edgerun.ir.types import FLOAT32, INT32, INT64, Shape
 from edgerun.plan.lower.lowering import Lowering, lowers, snake_case
 from edgerun.plan.lower.pool import average
 from edgerun.plan.plan import Attribute
@@ -18,6 +18,9 @@ def _reduction(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, Reduction)
     kind = node.types()[0]
+    if isinstance(op, ReduceProd) and kind.dtype not in (FLOAT32, INT32, INT64):
+        lo.host(node)  # rare
+        return
     y = lo.tensor(node.outputs[0])
     x, (outer, taps, inner) = _adjacent(lo, lo.tensor(node.inputs[0]), op.axes)
     if kind.is_8bit and isinstance(op, Sum | Mean):

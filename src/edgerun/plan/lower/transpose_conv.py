@@ -16,7 +16,8 @@ from edgerun.ir.conv import Conv2d
 from edgerun.ir.graph import Node, Value
 from edgerun.ir.transpose_conv import TransposeConv
 from edgerun.ir.types import Array, Quantization, TensorType
-from edgerun.plan.lower.conv import convolve, window_of
+from edgerun.plan.lower.conv import convolve, read_by, window_of
+from edgerun.plan.lower.int16 import convolve_int16
 from edgerun.plan.lower.lowering import Lowering, constant, lowers
 
 
@@ -52,6 +53,9 @@ class _Axis:
 def _transpose_conv(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, TransposeConv)
+    if any(v is not None and v.data is None for v in node.inputs[1:]):
+        lo.host(node)
+        return
     channels, kernel_h, kernel_w, _ = node.types()[1].shape
     rows, columns = (
         _Axis(*args) for args in zip((kernel_h, kernel_w), op.strides, op.padding, op.size, strict=True)
@@ -61,10 +65,13 @@ def _transpose_conv(lo: Lowering, node: Node) -> None:
     squares = lo.temporary(y, (n, rows.squares, columns.squares, math.prod(op.strides) * channels))
     conv = _as_convolution(node, rows, columns)
     assert isinstance(conv.op, Conv2d)
-    weights = conv.types()[1]
-    window = window_of(conv.op, (rows.taps, columns.taps))
-    shape = weights.shape[0], math.prod(weights.shape[1:])
-    convolve(lo, conv, "conv", (x,), squares, window, shape)
+    if node.types()[0].is_int16:
+        convolve_int16(lo, conv, x, squares)
+    else:
+        weights = conv.types()[1]
+        window = window_of(conv.op, (rows.taps, columns.taps))
+        shape = weights.shape[0], math.prod(weights.shape[1:])
+        convolve(lo, conv, "conv", read_by(lo, conv, "conv", x), squares, window, shape)
 
     # [n, squares, squares, (stride, stride, channels)] to [n, squares, stride, squares, (stride, channels)]
     box = (n, rows.squares, rows.stride, columns.squares, columns.stride * channels)
@@ -98,7 +105,8 @@ def _as_convolution(node: Node, rows: _Axis, columns: _Axis) -> Node:
         bias_kind = TensorType(tiled.shape, bias.type.dtype, bias.type.quantization)
         inputs.append(Value(bias.name, bias_kind, data=tiled))
     padding = rows.taps - 1 - rows.first, columns.taps - 1 - columns.first, 0, 0
-    return Node(Conv2d(op.out, padding=padding, clamp=op.clamp), inputs, node.outputs)
+    conv = Conv2d(op.out, padding=padding, clamp=op.clamp, asymmetric=op.asymmetric)
+    return Node(conv, inputs, node.outputs)
 
 
 def _square_weights(w: Array, zero: Array, rows: _Axis, columns: _Axis) -> Array:
