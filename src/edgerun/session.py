@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgerun import knobs
-from edgerun.errors import InputError, ModelError
+from edgerun.errors import FormatError, InputError, ModelError
 from edgerun.frontends import open_model
 from edgerun.frontends.tflite_import import Cut
 from edgerun.ir.graph import Graph
@@ -145,9 +145,21 @@ class Session:
             self.operators = self._file.operator_names(signature)
             self._start(None)
             return
+        except FormatError as error:
+            names = self._open_inputs()
+            if shapes or not names:
+                raise
+            raise FormatError(
+                f"{error} (The file leaves dimensions of {names} open: `shapes` gives them sizes.)"
+            ) from error
         self.operators = tuple(node.op.name for node in graph.nodes)
         self._graph = run_passes(graph, UNFUSED if preserve_all_tensors else PIPELINE)
         self._start(bind(lower(self._graph), self.threads, share_memory=not preserve_all_tensors))
+
+    def _open_inputs(self) -> str:
+        """The inputs with open dimensions besides the batch, for a message."""
+        values = zip(self._file.ports(None, self._signature).inputs, self._free, strict=True)
+        return ", ".join(f"'{value.name}'" for value, free in values if free - {0})
 
     def _start(self, program: Program | None) -> None:
         """Makes the runner; without a program the model is run in stages."""

@@ -120,6 +120,20 @@ for batch in (4, 1, 4, 7):
     result.append(interpreter.get_tensor(interpreter.get_output_details()[0]['index']))
 """,
     ),
+    "another number of dimensions": (
+        "computed_shape",
+        0,
+        """
+from ai_edge_litert.interpreter import *
+interpreter = Interpreter(model_path=MODEL)
+interpreter.resize_tensor_input(0, [12])
+interpreter.allocate_tensors()
+interpreter.set_tensor(0, np.arange(-60, 60, 10, dtype=np.int8))
+interpreter.set_tensor(1, np.array([3, 4], np.int32))
+interpreter.invoke()
+result = interpreter.get_input_details(), interpreter.get_tensor(interpreter.get_output_details()[0]['index'])
+""",
+    ),
     "from bytes, by Path and bytes of a path": (
         "classifier",
         0,

@@ -185,9 +185,10 @@ class TfliteFile:
 
 
 def _reshape_inputs(inputs: list[Value], shapes: Mapping[str, Shape]) -> int:
-    """Gives inputs the shapes; how many times the batch they have then, 1 where that means nothing."""
+    """Gives inputs the shapes, of any rank; how many times the batch they have then, 1 where that means
+    nothing."""
     by_name = {value.name: value for value in inputs}
-    before = [value.type.shape[:1] for value in inputs]
+    before = [value.type.shape for value in inputs]
     for name, shape in shapes.items():
         if name not in by_name:
             raise InputError(f"There is no input {name!r}; the inputs are {sorted(by_name)}.")
@@ -195,11 +196,14 @@ def _reshape_inputs(inputs: list[Value], shapes: Mapping[str, Shape]) -> int:
         try:
             sizes = tuple(operator.index(d) for d in shape)
         except TypeError:
-            sizes = ()  # no numbers of elements
-        if len(shape) != len(value.type.shape) or len(sizes) < len(shape) or min(sizes, default=1) < 1:
+            sizes = (0,)  # no numbers of elements
+        if min(sizes, default=1) < 1:
             raise InputError(f"Input {name!r} has the shape {value.type.shape}, it cannot become {shape!r}.")
         value.type = value.type.with_shape(sizes)
-    after = [value.type.shape[:1] for value in inputs]
-    ratios = {divmod(new[0], old[0]) for old, new in zip(before, after, strict=True) if old and old[0]}
+    after = [value.type.shape for value in inputs]
+    pairs = [(new, old) for new, old in zip(after, before, strict=True) if old and old[0]]
+    if any(len(new) != len(old) for new, old in pairs):
+        return 1
+    ratios = {divmod(new[0], old[0]) for new, old in pairs}
     (factor, rest) = next(iter(ratios)) if len(ratios) == 1 else (1, 0)
     return factor if rest == 0 else 1
