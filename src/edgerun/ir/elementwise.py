@@ -80,10 +80,16 @@ class Binary(Op, abstract=True):
             int16.check(self.name, a, b, self.out)
             return (TensorType(broadcast(self.name, *types), self.out.dtype, self.out.quantization),)
         supported(
-            ((a.is_8bit and b.is_8bit) or a.dtype == b.dtype) and self._takes(a),
-            f"{self.name} does not take {a} and {b}.",
+            ((a.is_8bit and b.is_8bit) or a.dtype == b.dtype) and self._takes(a) and self._gives(a),
+            f"{self.name} does not take {a} and {b} for {self.out}.",
         )
         return (TensorType(broadcast(self.name, *types), self.out.dtype, self.out.quantization),)
+
+    def _gives(self, kind: TensorType) -> bool:
+        """Whether the results are of the kind of the operands."""
+        if kind.is_8bit:
+            return self.out.dtype.itemsize == 1 and self.out.quantization is not None
+        return self.out.dtype == kind.dtype
 
     def _takes(self, kind: TensorType) -> bool:
         if kind.is_8bit:
