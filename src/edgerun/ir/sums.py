@@ -166,6 +166,12 @@ def quantize_dynamic(
     return q - zero[:, None], scale, zero
 
 
+def as_quantised(x: Array, asymmetric: bool) -> npt.NDArray[np.float32]:
+    """float32 [n, size] as it is after each row was quantised by its own range."""
+    q, scale, _ = quantize_dynamic(x, asymmetric)
+    return q.astype(np.float32) * scale[:, None]  # type: ignore[no-any-return]
+
+
 def _round_away(x: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """To the nearest integer, halves away from zero; the sum is rounded as x is."""
     return np.trunc(x + np.copysign(x.dtype.type(0.5), x))  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ from edgerun.ir.types import INT32, INT64
 
 
 def top_k(task: Import) -> Op:
-    return TopK(int(task.constants("k")[0].item()))
+    return TopK(int(task.constants("k")[0].item()), task.outputs[1].type.dtype)
 
 
 def unique(task: Import) -> Op:
