@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgerun import knobs
-from edgerun.errors import InputError, ModelError
+from edgerun.errors import FormatError, InputError, ModelError
 from edgerun.frontends import open_model
 from edgerun.frontends.tflite_import import Cut
 from edgerun.ir.graph import Graph
@@ -145,9 +145,21 @@ class Session:
             self.operators = self._file.operator_names(signature)
             self._start(None)
             return
+        except FormatError as error:
+            names = self._open_inputs()
+            if shapes or not names:
+                raise
+            raise FormatError(
+                f"{error} (The file leaves dimensions of {names} open: `shapes` gives them sizes.)"
+            ) from error
         self.operators = tuple(node.op.name for node in graph.nodes)
         self._graph = run_passes(graph, UNFUSED if preserve_all_tensors else PIPELINE)
         self._start(bind(lower(self._graph), self.threads, share_memory=not preserve_all_tensors))
+
+    def _open_inputs(self) -> str:
+        """The inputs with open dimensions besides the batch, for a message."""
+        values = zip(self._file.ports(None, self._signature).inputs, self._free, strict=True)
+        return ", ".join(f"'{value.name}'" for value, free in values if free - {0})
 
     def _start(self, program: Program | None) -> None:
         """Makes the runner; without a program the model is run in stages."""
@@ -248,10 +260,35 @@ class Session:
                 made = self._reshaped(shapes)
             except ModelError:
                 return None  # the model is not made for these sizes: the caller's array is wrong
+            if not self._takes_batches(made):
+                return None
             self._variants[key] = made
             if len(self._variants) > knobs.max_programs():
                 self._variants.popitem(last=False)
         return self._variants[key]
+
+    def _takes_batches(self, batched: Session) -> bool:
+        """Whether a session for a batch gives what this one gives for its parts one by one, as a model whose
+        file has a batch of 1 need not do; tried on pseudo-random inputs. True for other changes of shape."""
+        sizes = {
+            (a.shape[:1], b.shape[1:] == a.shape[1:])
+            for a, b in zip(self.inputs, batched.inputs, strict=True)
+        }
+        if sizes != {((1,), True)}:
+            return True
+        if self._graph.states:
+            return False
+        feeds = fixed_inputs(batched.inputs)
+        whole, single = batched.run(feeds), self.twin()
+        for i in range(len(next(iter(feeds.values())))):
+            part = single.run({name: np.ascontiguousarray(array[i : i + 1]) for name, array in feeds.items()})
+            for name, array in part.items():
+                got = whole[name][i : i + 1]
+                if got.shape != array.shape or not np.array_equal(
+                    got, array, equal_nan=array.dtype.kind == "f"
+                ):
+                    return False
+        return True
 
     def _reshaped(self, shapes: Mapping[str, Shape]) -> Session:
         """A session over the same file with inputs of other shapes."""
@@ -318,8 +355,7 @@ class Session:
 
     def fingerprint(self) -> str:
         """A hash of the outputs on fixed pseudo-random inputs, and how far it is the same elsewhere."""
-        feeds = fixed_inputs(self.inputs)
-        results = self.run(feeds)
+        results = self._fixed_run()
         digest = hashlib.sha256()
         for name in sorted(results):
             digest.update(name.encode() + b"\0" + results[name].tobytes())
@@ -327,9 +363,21 @@ class Session:
         where = " on CPUs with FMA" if any(step.needs_fma for step in steps) else ""
         return f"{digest.hexdigest()[:32]} exact{where}"
 
+    def _fixed_run(self) -> dict[str, Array]:
+        """A run on fixed pseudo-random inputs, which a model that takes shapes or indices need not accept."""
+        try:
+            return self.run(fixed_inputs(self.inputs))
+        except ModelError as error:
+            if not self.in_stages:
+                raise
+            raise ModelError(f"{error} (The inputs were pseudo-random.)") from error
+
     def summary(self) -> Summary:
         """Operators, multiply-adds, memory, raw metadata, fingerprint."""
-        fingerprint = self.fingerprint()  # first: it makes the programs of a model run in stages
+        try:
+            fingerprint = self.fingerprint()  # first: it makes the programs of a model run in stages
+        except ModelError as error:
+            fingerprint = f"none: {error}"
         programs = self._programs()
         steps = [bound.step for program in programs for bound in program.steps]
         return Summary(
@@ -351,9 +399,9 @@ class Session:
         if stage not in STAGES:
             raise InputError(f"There is no stage {stage!r}; there are {', '.join(STAGES)}.")
         if self._program is None:
-            self.fingerprint()  # makes the programs of one run
             if stage in ("graph", "passes"):
                 return f"{self._graph}\n  (run in stages: the stages plan, program and memory show them)"
+            self._fixed_run()  # makes the programs of one run
             parts = {"plan": lambda p: p.plan, "program": lambda p: p, "memory": lambda p: p.arena}
             return "\n".join(str(parts[stage](program)) for program in self._programs())
         if stage == "graph":

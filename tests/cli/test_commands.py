@@ -123,6 +123,8 @@ def test_profile_shows_steps_and_shares(run, net):
 
 def test_fingerprint_is_one_line(run, net):
     assert run("fingerprint", net).stdout == "0123abcd exact\n"
+    (line,) = lines(run("fingerprint", net, "--json").stdout)
+    assert line == {"model": str(net), "fingerprint": "0123abcd", "where": "exact"}
 
 
 def test_bench_compares_side_by_side(run, net):

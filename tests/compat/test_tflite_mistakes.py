@@ -53,6 +53,7 @@ SAME_MESSAGE = {
     "resize in two dimensions": "i.resize_tensor_input(0, [[1, 2]])",
     "resize to text": "i.resize_tensor_input(0, 'abc')",
     "strict resize": "i.resize_tensor_input(0, [1, 9, 8, 3], strict=True)",
+    "resize of a constant": "i.resize_tensor_input(2, [3])",
     "invoke after resize": "i.resize_tensor_input(0, [2, 8, 8, 3]); i.invoke()",
     "set after resize": "i.resize_tensor_input(0, [2, 8, 8, 3]); i.set_tensor(0, np.concatenate([X, X]))",
     "get after resize": "i.resize_tensor_input(0, [2, 8, 8, 3]); i.get_tensor(0)",
@@ -185,8 +186,26 @@ def test_constants_and_intermediate_tensors_are_not_set(models: dict[str, str]) 
     logits = by_name["logits"]
     with pytest.raises(ValueError, match="unallocated"):
         interpreter.set_tensor(logits["index"], np.zeros(logits["shape"], np.uint8))
-    with pytest.raises(ValueError, match="experimental_preserve_all_tensors"):
-        interpreter.get_tensor(logits["index"])
+
+
+def test_intermediate_tensors_of_a_model_that_remembers_have_to_be_asked_for(models: dict[str, str]) -> None:
+    """To compute them once more would change what it remembers."""
+    interpreter = tflite.Interpreter(models["accumulator"])
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    value = next(d for d in interpreter.get_tensor_details() if d["name"] == "v_value")
+    with pytest.raises(ValueError, match=r"v_value.*experimental_preserve_all_tensors"):
+        interpreter.get_tensor(value["index"])
+
+
+def test_intermediate_tensors_of_a_model_that_decides_at_run_time_are_refused(models: dict[str, str]) -> None:
+    interpreter = tflite.Interpreter(models["computed_shape"])
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(1, np.array([3, 4], np.int32))
+    interpreter.invoke()
+    value = next(d for d in interpreter.get_tensor_details() if d["name"] == "y")
+    with pytest.raises(ValueError, match="y, is an intermediate one"):
+        interpreter.get_tensor(value["index"])
 
 
 def test_what_is_not_used_is_said(models: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:

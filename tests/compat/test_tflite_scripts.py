@@ -120,6 +120,20 @@ for batch in (4, 1, 4, 7):
     result.append(interpreter.get_tensor(interpreter.get_output_details()[0]['index']))
 """,
     ),
+    "another number of dimensions": (
+        "computed_shape",
+        0,
+        """
+from ai_edge_litert.interpreter import *
+interpreter = Interpreter(model_path=MODEL)
+interpreter.resize_tensor_input(0, [12])
+interpreter.allocate_tensors()
+interpreter.set_tensor(0, np.arange(-60, 60, 10, dtype=np.int8))
+interpreter.set_tensor(1, np.array([3, 4], np.int32))
+interpreter.invoke()
+result = interpreter.get_input_details(), interpreter.get_tensor(interpreter.get_output_details()[0]['index'])
+""",
+    ),
     "from bytes, by Path and bytes of a path": (
         "classifier",
         0,
@@ -288,6 +302,42 @@ details = [d for d in interpreter.get_tensor_details() if d['name']]
 result = [(d['name'], interpreter.get_tensor(d['index'])) for d in details]
 """,
     ),
+    "the features before the last layer": (
+        "classifier_int8",
+        2,
+        """
+from ai_edge_litert.interpreter import *
+interpreter = Interpreter(MODEL, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+interpreter.allocate_tensors()
+output = interpreter.get_output_details()[0]['index']
+result = []
+for batch in (1, 1, 3):
+    interpreter.resize_tensor_input(0, [batch, 8, 8, 3])
+    interpreter.allocate_tensors()
+    rng = np.random.default_rng(batch)
+    interpreter.set_tensor(0, rng.integers(-128, 128, (batch, 8, 8, 3), np.int8))
+    interpreter.invoke()
+    result += [interpreter.get_tensor(output - 1), interpreter.get_tensor(output)]
+    result += [interpreter.tensor(output - 1)().copy()]
+""",
+    ),
+    "another batch, of the output too": (
+        "classifier",
+        2,
+        """
+from ai_edge_litert.interpreter import *
+interpreter = Interpreter(model_path=MODEL)
+input_details, output_details = interpreter.get_input_details(), interpreter.get_output_details()
+interpreter.resize_tensor_input(input_details[0]['index'], (6, 8, 8, 3))
+interpreter.resize_tensor_input(output_details[0]['index'], (6, 5))
+interpreter.allocate_tensors()
+input_details, output_details = interpreter.get_input_details(), interpreter.get_output_details()
+x = np.random.default_rng(4).integers(0, 256, (6, 8, 8, 3), np.uint8)
+interpreter.set_tensor(input_details[0]['index'], x)
+interpreter.invoke()
+result = interpreter.get_tensor(output_details[0]['index']), input_details, output_details
+""",
+    ),
     "operators": (
         "classifier",
         0,
@@ -453,7 +503,7 @@ def test_sessions_of_the_last_shapes_are_kept(
 ) -> None:
     made: list[dict[str, tuple[int, ...]]] = []
     make = Source.session
-    monkeypatch.setattr(Source, "session", lambda *a: made.append(a[1]) or make(*a))
+    monkeypatch.setattr(Source, "session", lambda *a, **k: made.append(a[1]) or make(*a, **k))
     monkeypatch.setenv("EDGERUN_MAX_PROGRAMS", "2")
     interpreter = Interpreter(models["pair"])
     rng = np.random.default_rng(0)
@@ -485,6 +535,33 @@ def test_a_shape_of_before_begins_anew(models: dict[str, str]) -> None:
         interpreter.resize_tensor_input(x, [2, 4])  # which the variable of one row does not allow
         with pytest.raises(RuntimeError, match="state"):
             interpreter.allocate_tensors()
+
+
+def test_intermediate_tensors_are_computed_when_first_asked_for(
+    models: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the inputs as they are, said once, and kept by the runs that follow."""
+    lazy, keen = Interpreter(models["classifier"]), _preserving(models["classifier"])
+    logits = next(d["index"] for d in lazy.get_tensor_details() if d["name"] == "logits")
+    lazy.allocate_tensors()
+    held = lazy.tensor(0)
+    assert not lazy.get_tensor(logits).any()
+    for k in range(3):
+        x = np.random.default_rng(k).integers(0, 256, (1, 8, 8, 3), np.uint8)
+        for interpreter in (lazy, keen):
+            interpreter.set_tensor(0, x)
+            interpreter.invoke()
+        found = [[i.get_tensor(k) for k in range(logits + 2)] for i in (lazy, keen)]
+        assert_same(*found)
+        assert_same(held().copy(), x)
+    assert caplog.text.count("from now on") == 1
+
+
+def _preserving(path: str) -> Interpreter:
+    with pytest.warns(UserWarning, match="debugging"):
+        interpreter = Interpreter(path, experimental_preserve_all_tensors=True)
+    interpreter.allocate_tensors()
+    return interpreter
 
 
 def test_it_brings_nothing_heavy_along() -> None:

@@ -65,6 +65,23 @@ def test_a_model_that_the_reference_refuses() -> None:
         compare(net.finish([x], [y]), {"x": np.zeros((1, 4), np.int8)})
 
 
+def test_a_model_whose_layers_are_not_fixed_says_which_operator_decides() -> None:
+    net = Net()
+    x, shape, y = net.q("x", (2, 6)), net.tensor("shape", (2,), "int32"), net.q("y", (3, 4))
+    net.operator("RESHAPE", [x, shape], [y])
+    with pytest.raises(ModelError, match="operator 0 RESHAPE is decided at run time"):
+        compare(net.finish([x, shape], [y]), {})
+
+
+def test_what_litert_cannot_run_is_no_traceback() -> None:
+    net = Net()
+    table = net.tensor("table", (5, 2), "float32", data=np.zeros((5, 2), np.float32))
+    i, y = net.tensor("i", (3,), "int32"), net.tensor("y", (3, 2), "float32")
+    net.operator("GATHER", [table, i], [y], {"axis": 0})
+    with pytest.raises(ModelError, match=r"cannot run the model: .*out of bounds"):
+        compare(net.finish([i], [y]), {"i": np.array([1, 2, 7], np.int32)})
+
+
 def test_distances() -> None:
     kind = TensorType((3,), np.dtype(np.int8), Quantization.of(0.5, 1))
     a, b = np.array([1, 2, 3], np.int8), np.array([1, 2, 5], np.int8)

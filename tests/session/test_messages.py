@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import edgerun
-from edgerun.errors import InputError
+from cases.base import Net
+from edgerun.errors import FormatError, InputError
 
 GOOD = np.zeros((1, 4, 4, 8), np.int8)
 
@@ -96,6 +97,20 @@ def test_several_outputs_need_a_dict(pair):
     assert str(caught.value) == "The model has 2 outputs: pass a dict of arrays by name ('sum', 'joined')."
 
 
+def test_a_model_that_needs_shapes_says_so():
+    """Converters write 1 for a size that is open, and no window fits into that."""
+    net = Net()
+    x = net.tensor("sound", (1, 1, 1, 1), "float32", shape_signature=(-1, 1, -1, 1))
+    y = net.tensor("y", (1, 1, 1, 2), "float32")
+    w = net.tensor("w", (2, 1, 9, 1), "float32", data=np.ones((2, 1, 9, 1), np.float32))
+    b = net.tensor("b", (2,), "float32", data=np.zeros(2, np.float32))
+    net.operator("CONV_2D", [x, w, b], [y], {"padding": "valid", "stride_w": 1, "stride_h": 1})
+    model = net.finish([x], [y])
+    with pytest.raises(FormatError, match=r"dimensions of 'sound' open: `shapes` gives them sizes"):
+        edgerun.Session(model)
+    assert edgerun.Session(model, shapes={"sound": (1, 1, 20, 1)}).outputs[0].shape == (1, 1, 12, 2)
+
+
 def test_arguments_of_a_session(classifier):
     with pytest.raises(InputError, match=r"^threads must be at least 1, got 0\.$"):
         edgerun.Session(classifier, threads=0)
@@ -105,6 +120,12 @@ def test_arguments_of_a_session(classifier):
         edgerun.Session(classifier, shapes={"x": (1, 2)})
     with pytest.raises(InputError, match=r"has the shape \(1, 24, 24, 3\), it cannot become \(1, 0, 24, 3\)"):
         edgerun.Session(classifier, shapes={"image": (1, 0, 24, 3)})
+    with pytest.raises(InputError, match=r"cannot become \(1,\ 24\.5,\ 24,\ 3\)"):
+        edgerun.Session(classifier, shapes={"image": (1, 24.5, 24, 3)})
+    with pytest.raises(InputError, match=r"cannot become 'abcd'"):
+        edgerun.Session(classifier, shapes={"image": "abcd"})
+    with pytest.raises(FormatError, match=r"operator 0 CONV_2D: .*24x24x3"):
+        edgerun.Session(classifier, shapes={"image": (24, 24, 3)})
     session = edgerun.Session(classifier)
     with pytest.raises(InputError, match=r"^There is no input 'x'; the inputs are 'image'\.$"):
         session.input("x")

@@ -9,7 +9,7 @@ import pytest
 
 import edgerun
 from cases import I8, Net
-from edgerun.errors import FormatError, InputError, ModelError
+from edgerun.errors import FormatError, InputError, ModelError, UnsupportedOperatorError
 from edgerun.formats.tflite_writer import SubgraphBuilder
 from edgerun.ir.types import Array
 
@@ -65,6 +65,24 @@ def test_a_branch_is_taken_at_run_time(flag: bool) -> None:
     out = np.empty((2, 5), np.int8)
     session.run_into(feeds, out)
     np.testing.assert_array_equal(out, expected[0])
+
+
+def test_all_that_is_missing_in_branches_is_listed_at_once() -> None:
+    net = Net()
+    flag = net.tensor("flag", (1,), "bool")
+    x, y = net.q("x", (2, 5)), net.q("y", (2, 5))
+    options = {
+        "then_subgraph_index": unary_subgraph(net, "then", "MyOwn", (2, 5)),
+        "else_subgraph_index": unary_subgraph(net, "else", "IMAG", (2, 5)),
+    }
+    net.operator("IF", [flag, x], [y], options)
+    with pytest.raises(UnsupportedOperatorError) as caught:
+        edgerun.Session(net.finish([flag, x], [y]))
+    assert str(caught.value) == (
+        "<bytes>: 2 of 3 operators are not supported:\n"
+        "  subgraph 1, operator 0: MyOwn version 1 (int8[2, 5] -> int8[2, 5]): there is no importer for it\n"
+        "  subgraph 2, operator 0: IMAG version 1 (int8[2, 5] -> int8[2, 5]): there is no importer for it"
+    )
 
 
 def test_a_branching_model_can_be_looked_at() -> None:
@@ -135,6 +153,19 @@ def test_a_shape_may_be_computed_at_run_time(shape: tuple[int, int]) -> None:
     for _ in range(2):
         got = session.run({"x": x, "shape": np.array(shape, np.int32)})["z"]
         np.testing.assert_array_equal(got, np.clip(x, I8.zero, high).reshape(shape))
+
+
+def test_a_model_that_pseudo_random_inputs_do_not_suit_can_be_looked_at() -> None:
+    """They are no shape that the other input could have."""
+    session = edgerun.Session(computed_shape())
+    summary = session.summary()
+    assert (summary.operators, summary.steps) == (2, 0)
+    assert summary.fingerprint.startswith("none: ")
+    assert "shape" in session.describe("graph")
+    for look in (session.fingerprint, lambda: session.describe("plan")):
+        with pytest.raises(ModelError, match=r"operator 0 RESHAPE.*The inputs were pseudo-random\."):
+            look()
+    session.run({"x": random((2, 6)), "shape": np.array([3, 4], np.int32)})
 
 
 def test_programs_of_many_shapes_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,3 +266,36 @@ def test_another_batch_gets_a_program_of_its_own(classifier: bytes, images: Any)
     np.testing.assert_array_equal(session.run(pictures[0])["scores"], single[0])
     with pytest.raises(InputError, match=r"must be int8 .*, got shape \(3, 24, 25, 3\)"):
         session.run(np.zeros((3, 24, 25, 3), np.int8))
+
+
+def rows_of_all_images() -> bytes:
+    """y = max over the batch and beyond: what is no batch of single answers."""
+    net = Net()
+    x = net.q("x", (1, 4, 3))
+    y = net.q("y", (1, 1, 3))
+    net.operator("REDUCE_MAX", [x, net.ints("axes", [0, 1])], [y], {"keep_dims": True})
+    return net.finish([x], [y])
+
+
+def test_a_model_that_mixes_its_batch_takes_none() -> None:
+    session = edgerun.Session(rows_of_all_images())
+    with pytest.raises(InputError, match=r"must be int8 of shape \(1, 4, 3\), got shape \(2, 4, 3\)"):
+        session.run(random((2, 4, 3)))
+    # Asked for by name it is what the file says.
+    assert edgerun.Session(rows_of_all_images(), shapes={"x": (2, 4, 3)}).outputs[0].shape == (1, 1, 3)
+
+
+def test_reshapes_of_a_batch_keep_the_images_apart() -> None:
+    net = Net()
+    x = net.q("x", (1, 4, 6))
+    halves = [net.q(f"half{i}", (1, 2, 6)) for i in range(2)]
+    flat = [net.q(f"flat{i}", (1, 4, 3)) for i in range(2)]
+    y = net.q("y", (1, 8, 3))
+    net.operator("SPLIT", [net.ints("axis", 1), x], halves, {"num_splits": 2}, version=2)
+    for half, rows in zip(halves, flat, strict=True):
+        net.operator("RESHAPE", [half, net.ints("shape", [1, -1, 3])], [rows])
+    net.operator("CONCATENATION", flat, [y], {"axis": 1})
+    session = edgerun.Session(net.finish([x], [y]))
+    batch = random((3, 4, 6))
+    single = [session.run(batch[i : i + 1])["y"] for i in range(3)]
+    np.testing.assert_array_equal(session.run(batch)["y"], np.concatenate(single))

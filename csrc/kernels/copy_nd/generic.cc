@@ -15,7 +15,7 @@ constexpr ptrdiff_t kLine = 64;  // bytes of a cache line
 template <ptrdiff_t kUnit>
 void copy(const CopyNdArgs& args) {
   const ptrdiff_t unit = kUnit == 0 ? args.unit : kUnit;
-  const auto copy_run = [unit](const uint8_t* in, ptrdiff_t in_step, uint8_t* out,
+  const auto copy_run = [=](const uint8_t* in, ptrdiff_t in_step, uint8_t* out,
                                ptrdiff_t out_step, ptrdiff_t count) {
     for (; count > 0; --count, in += in_step, out += out_step)
       std::memcpy(out, in, static_cast<size_t>(unit));

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgerun.backends.trial import message
 from edgerun.errors import InputError, ModelError
 from edgerun.formats.archive import appended_metadata
 from edgerun.formats.tflite_reader import read_model
@@ -85,7 +86,7 @@ class LitertBackend:
             raise
         except (ValueError, RuntimeError) as error:
             name = "the model" if self.path is None else str(self.path)
-            raise ModelError(f"LiteRT refuses {name}: {' '.join(str(error).split())}") from error
+            raise ModelError(f"LiteRT refuses {name}: {message(error)}") from error
 
     def run(self, feeds: Mapping[str, Array] | Array) -> dict[str, Array]:
         """One inference: arrays by input name (or the array of the one input) -> by output name.

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from edgerun.backends.trial import message, refuse_crash
 from edgerun.errors import InputError, ModelError
 from edgerun.formats.tflite_reader import read_model
 
@@ -53,23 +54,24 @@ class LitertReference:
             raise ModelError(
                 "Comparing with LiteRT needs the package ai-edge-litert: `pip install edgerun[litert]`."
             ) from error
-        resolvers = {
+        resolver = {
             "reference": OpResolverType.BUILTIN_REF,
             "optimized": OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
             "xnnpack": OpResolverType.AUTO,
-        }
+        }[kernels]
         names = {"reference": "LiteRT BUILTIN_REF", "optimized": "LiteRT", "xnnpack": "LiteRT XNNPACK"}
         self.name = names[kernels]
+        refuse_crash(model, resolver.name)
         try:
             self._interpreter = Interpreter(
                 model_content=model,
                 num_threads=1,
-                experimental_op_resolver_type=resolvers[kernels],
+                experimental_op_resolver_type=resolver,
                 experimental_preserve_all_tensors=kernels != "xnnpack",
             )
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{self.name} refuses the model: {' '.join(str(error).split())}") from error
+            raise ModelError(f"{self.name} refuses the model: {message(error)}") from error
         indices = [d["index"] for d in self._interpreter.get_input_details()]
         self._inputs = dict(zip(_input_names(model), indices, strict=True))
         self._outputs = [d["index"] for d in self._interpreter.get_output_details()]
@@ -86,7 +88,10 @@ class LitertReference:
             self._interpreter.set_tensor(index, feeds[name])
         for i in self._variables:
             self._variables[i] = self.tensor(i)
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise ModelError(f"{self.name} cannot run the model: {message(error)}") from error
         return [self.tensor(index) for index in self._outputs]
 
     def tensor(self, index: int) -> Array:
@@ -130,7 +135,10 @@ class MicroReference:
             self._interpreter.set_input(feeds[name], i)
         for i in self._variables:
             self._variables[i] = self.tensor(i)
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise ModelError(f"{self.name} cannot run the model: {error}") from error
         return [np.array(self._interpreter.get_output(i)) for i in range(self._outputs)]
 
     def tensor(self, index: int) -> Array:

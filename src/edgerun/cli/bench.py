@@ -55,6 +55,7 @@ def command(model: Path, against: str, seconds: float, threads: int | None, as_j
     With --against the engines take turns in short slices, so that heat and other programs slow all
     of them alike; a ratio above 1 means that edgerun is that much faster.
     """
+    from edgerun.backends.trial import refuse_crash
     from edgerun.session import Session, fixed_inputs
 
     peers = _peers(against, model)
@@ -62,6 +63,7 @@ def command(model: Path, against: str, seconds: float, threads: int | None, as_j
     feeds = fixed_inputs(own.inputs)
     runs: dict[str, Callable[[], Any]] = {"edgerun": lambda: own.run(feeds)}
     for name in peers:
+        refuse_crash(model)
         # The other side gets the threads that this one has, also where that was left to us.
         runs[name] = _runner(Session(model, own.threads, backend=name), feeds)
     timings = summarise(interleave(runs, seconds))
@@ -129,7 +131,7 @@ def _peers(against: str, model: Path) -> list[str]:
     names: list[str] = []
     for name in filter(None, (part.strip() for part in against.split(","))):
         if name not in _PEERS:
-            raise InputError(f"--against knows {', '.join(_PEERS)}, got {name!r}.")
+            raise InputError(f"--against knows litert, got {name!r}.")
         if name != "litert":
             raise InputError(
                 f"{name} does not run here: bench compares {model.suffix} files with litert."

@@ -43,6 +43,7 @@ def command(model: Path, picture: Path | None, against: str, inputs: tuple[str, 
 
     "fed" is the distance of an operator fed with the other runtime's tensors: its own error. "run" is that of
     the same tensor in two whole runs. Distances are in quanta; of floats, relative to the magnitude.
+    Two runs have parted where that is more than 1, or 1e-4.
     """
     from edgerun.compress.compare import compare
 
@@ -55,7 +56,9 @@ def command(model: Path, picture: Path | None, against: str, inputs: tuple[str, 
         cells = [_show(layer.fed), _decibel(layer.fed), _show(layer.run), _decibel(layer.run)]
         name = layer.name if len(layer.name) <= _NAME else f"{layer.name[: _NAME - 1]}…"
         name += "" if layer.engine_is_eval else " (ENGINE AND EVAL DIFFER)"
-        rows.append([str(layer.index), layer.operator, *cells, name])
+        # An importer's own node, as for a variable that is read, has no place in the file.
+        place = str(layer.index) if layer.index >= 0 else ""
+        rows.append([place, layer.operator, *cells, name])
     print_table(rows, right="02345")
     click.echo(f"{comparison.model} beside {comparison.reference}; the worst of each operator, fed:")
     click.echo("  " + ", ".join(f"{name} {_show(d)}" for name, d in comparison.worst_by_operator().items()))
@@ -63,7 +66,8 @@ def command(model: Path, picture: Path | None, against: str, inputs: tuple[str, 
     if first is None:
         click.echo("The two runs never part.")
     else:
-        click.echo(f"The two runs part first at layer {first.index}, {first.operator} '{first.name}'.")
+        place = f"layer {first.index}, " if first.index >= 0 else ""
+        click.echo(f"The two runs part first at {place}{first.operator} '{first.name}'.")
 
 
 def _feeds(model: Path, picture: Path | None, inputs: tuple[str, ...]) -> Mapping[str, Any]:

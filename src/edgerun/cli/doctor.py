@@ -19,7 +19,6 @@ _LIBRARIES = (
     ("starlette", "serve"),
     ("uvicorn", "serve"),
     ("prometheus-client", "serve"),
-    ("onnx", "onnx"),
     ("ai-edge-litert", "litert"),
 )
 

@@ -6,14 +6,20 @@ from pathlib import Path
 
 import click
 
-from edgerun.cli.common import existing, model_argument, threads_option
+from edgerun.cli.common import existing, json_option, model_argument, print_json, threads_option
 
 
 @click.command("fingerprint")
 @model_argument
 @threads_option
-def command(model: Path, threads: int | None) -> None:
+@json_option
+def command(model: Path, threads: int | None, as_json: bool) -> None:
     """Print a hash of the outputs on fixed pseudo-random inputs, and how far it is exact."""
     from edgerun.session import Session
 
-    click.echo(Session(existing(model), threads=threads).fingerprint())
+    fingerprint = Session(existing(model), threads=threads).fingerprint()
+    if as_json:
+        digest, _, where = fingerprint.partition(" ")
+        print_json({"model": str(model), "fingerprint": digest, "where": where})
+    else:
+        click.echo(fingerprint)

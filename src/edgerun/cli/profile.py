@@ -46,4 +46,5 @@ def command(model: Path, threads: int | None, as_json: bool) -> None:
         )
     print_table(rows, right="034567")
     total = sum(step.time_us for step in steps) / 1e3
-    click.echo(f"{len(steps)} steps, {total:.3f} ms, {session.threads} threads")
+    ends = ["" if n == 1 else "s" for n in (len(steps), session.threads)]
+    click.echo(f"{len(steps)} step{ends[0]}, {total:.3f} ms, {session.threads} thread{ends[1]}")

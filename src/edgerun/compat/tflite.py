@@ -149,7 +149,8 @@ class Interpreter:
         self._main.set(tensor_index, value)
 
     def get_tensor(self, tensor_index: SupportsIndex, subgraph_index: SupportsIndex = 0) -> Any:
-        """A copy of a tensor: inputs, outputs, constants; all with experimental_preserve_all_tensors.
+        """A copy of a tensor. Intermediate ones have their values of the last run; without
+        experimental_preserve_all_tensors they are computed when first asked for, and kept from then on.
 
         Raises ValueError for an index that is none, and for a tensor without memory.
         """

@@ -15,22 +15,24 @@ from edgerun.session import Session
 
 @dataclass(frozen=True)
 class Source:
-    """What sessions of a model are made of. file: `data`, checked; preserve: every tensor keeps its value."""
+    """What sessions of a model are made of. file: `data`, checked; preserve: tensors keep their values from
+    the first run on."""
 
     file: TfliteFile
     data: bytes
     threads: int | None
     preserve: bool
 
-    def session(self, shapes: Mapping[str, Shape], signature: str | None) -> Session:
-        """A session of an entry point, with other shapes for the inputs named. Raises RuntimeError."""
+    def session(self, shapes: Mapping[str, Shape], signature: str | None, *, preserve: bool) -> Session:
+        """A session of an entry point, with other shapes for the inputs named. preserve: every tensor keeps
+        its value. Raises RuntimeError."""
         with self.errors():
             return Session(
                 self.data,
                 self.threads,
                 shapes=shapes,
                 signature=signature,
-                preserve_all_tensors=self.preserve,
+                preserve_all_tensors=preserve,
             )
 
     def values(self, shapes: Mapping[str, Shape], signature: str | None) -> dict[int, Value]:
@@ -42,6 +44,10 @@ class Source:
             return {}
         made = [*graph.inputs, *graph.outputs, *(v for node in graph.nodes for v in node.outputs)]
         return {value.index: value for value in made if value.index >= 0}
+
+    def remembers(self, shapes: Mapping[str, Shape], signature: str | None) -> bool:
+        """Whether an entry point has variables, so that another run is not the same again."""
+        return bool(self.file.graph(shapes, signature).states)
 
     @contextmanager
     def errors(self) -> Iterator[None]:

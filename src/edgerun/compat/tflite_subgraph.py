@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, SupportsIndex
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerun import knobs
-from edgerun.compat.tflite_details import type_name
+from edgerun.compat.tflite_checks import check_strict, check_value
 from edgerun.compat.tflite_memory import Kind, Memory
 from edgerun.compat.tflite_source import Source
 from edgerun.errors import EdgerunError
@@ -18,6 +19,8 @@ from edgerun.formats.tflite_model import Signature, SubGraph, Tensor
 from edgerun.ir.graph import Value
 from edgerun.ir.types import Array, Shape
 from edgerun.session import Session
+
+_log = logging.getLogger(__name__)
 
 _NULL = "Tensor data is null. Run allocate_tensors() first"
 
@@ -31,7 +34,7 @@ class Subgraph:
     """
 
     def __init__(self, graph: SubGraph, source: Source, signature: Signature | None = None) -> None:
-        self.graph, self._source = graph, source
+        self.graph, self._source, self._preserve = graph, source, source.preserve
         self._key = None if signature is None else signature.key
         self._shapes = {tensor.index: tensor.shape for tensor in graph.tensors}
         self._names = _input_names(graph, signature)
@@ -62,8 +65,10 @@ class Subgraph:
         if not 0 <= i < count:
             raise RuntimeError(f"Cannot resize: Invalid tensor index {i} exceeds max tensor index {count}.")
         shape, old = tuple(sizes.tolist()), self._shapes[i]
+        if self.graph.tensors[i].data is not None:
+            raise RuntimeError("Attempting to resize a fixed-size tensor.")
         if strict:
-            _check_strict(self.graph.tensors[i], old, shape)
+            check_strict(self.graph.tensors[i], old, shape)
         if min(shape, default=0) < 0:
             raise RuntimeError(f"Cannot resize: Tensor {i} cannot have the shape {list(shape)}.")
         if shape != old:
@@ -103,7 +108,7 @@ class Subgraph:
         key = tuple(resized.items())
         session = self._sessions.pop(key, None)
         if session is None:
-            session = self._source.session(resized, self._key)
+            session = self._source.session(resized, self._key, preserve=self._preserve)
         else:
             session.reset()
         self._sessions[key] = session
@@ -117,7 +122,7 @@ class Subgraph:
         memory.take(self._memory)
         self._memory = memory
         self._shapes.update({i: shape for i, (shape, _) in kinds.items()})
-        self._run = _Run(session, self.graph, memory.arrays, self._source.preserve)
+        self._run = _Run(session, self.graph, memory.arrays, self._preserve)
 
     @property
     def viewed(self) -> bool:
@@ -142,7 +147,7 @@ class Subgraph:
             array = np.asarray(value)
         except Exception as error:
             raise ValueError("Failed to convert value into readable tensor.") from error
-        _check_value(tensor, self._shapes[tensor.index], array)
+        check_value(tensor, self._shapes[tensor.index], array)
         if tensor.data is not None:
             raise ValueError(f"Cannot set tensor: Tensor {tensor.index}, name: {tensor.name}, is a constant.")
         if tensor.index not in self._memory.arrays:
@@ -169,16 +174,35 @@ class Subgraph:
             return tensor.data
         if self._run is None or tensor.index in (*self.graph.inputs, *self.graph.outputs):
             raise ValueError(_NULL)
-        if not self._source.preserve:
-            raise ValueError(
-                f"Tensor data is null. Tensor {tensor.index}, name: {tensor.name}, is an intermediate one, "
-                "which is there with experimental_preserve_all_tensors=True only"
-            )
         value = self._known_values().get(tensor.index)
         if value is None:
-            raise ValueError(_NULL)
+            raise ValueError(_NULL if self._preserve else _intermediate(tensor))
+        if not self._preserve:
+            self._preserve_all(self._run, tensor)
         found = self._inner.get(value.name)
         return np.zeros(value.type.shape, value.type.dtype) if found is None else found
+
+    def _preserve_all(self, run: _Run, asked: Tensor) -> None:
+        """Keeps every tensor from now on, and computes those of the last run once more.
+
+        LiteRT shows an intermediate tensor when its memory happens to be its own still, and scripts live on
+        that. Raises ValueError for a model that remembers: another run would change what it remembers.
+        """
+        if self._source.remembers(self._resized, self._key):
+            raise ValueError(_intermediate(asked))
+        _log.warning(
+            "%s: tensor %d, '%s', is an intermediate one: from now on runs keep all tensors and are slower.",
+            self._source.file.path,
+            asked.index,
+            asked.name,
+        )
+        self._preserve, invoked = True, run.invoked
+        self._sessions.clear()
+        session = self._session(self._resized)
+        self._run = _Run(session, self.graph, self._memory.arrays, True)
+        if invoked:
+            with self._source.errors():
+                self._inner = session.tensors(self._run.feeds)
 
     def _known_values(self) -> dict[int, Value]:
         if self._values is None:
@@ -198,6 +222,7 @@ class Subgraph:
         run = self._run
         if run is None:
             raise RuntimeError("Invoke called on model that is not ready.")
+        run.invoked = True
         if run.direct:
             try:
                 run.session.run_into(run.feeds, run.results)
@@ -205,7 +230,7 @@ class Subgraph:
                 raise self._source.error(error) from error
             return
         with self._source.errors():
-            if self._source.preserve:
+            if self._preserve:
                 found = self._inner = run.session.tensors(run.feeds)
             else:
                 found = run.session.run(run.feeds)
@@ -226,7 +251,8 @@ class _Run:
     """What a run of a session reads and writes, by the session's names.
 
     outputs: the names of the outputs that have memory of their own; other outputs are inputs or constants.
-    direct: whether the session can write into that memory, and nothing else is wanted of it.
+    direct: whether the session can write into that memory, and nothing else is wanted of it. invoked: whether
+    there was a run.
     """
 
     def __init__(
@@ -244,7 +270,16 @@ class _Run:
             and len(self.outputs) == len(ends)
             and all(info.shape == arrays[i].shape for i, info in ends)
         )
+        self.invoked = False
         self.results = {name: arrays[i] for i, name in self.outputs.items()}
+
+
+def _intermediate(tensor: Tensor) -> str:
+    return (
+        f"Tensor data is null. Tensor {tensor.index}, name: {tensor.name}, is an intermediate one: of "
+        "a model that remembers it is there with experimental_preserve_all_tensors=True only, and of a "
+        "model that decides at run time what comes next it is not."
+    )
 
 
 def _input_names(graph: SubGraph, signature: Signature | None) -> list[str]:
@@ -256,36 +291,3 @@ def _input_names(graph: SubGraph, signature: Signature | None) -> list[str]:
         name = given.get(i) or graph.tensors[i].name or f"tensor_{i}"
         names.append(f"{name}#{i}" if name in names else name)
     return names
-
-
-def _check_strict(tensor: Tensor, old: Shape, new: Shape) -> None:
-    if len(old) != len(new):
-        raise RuntimeError(
-            f"Cannot resize: Tensor {tensor.index} has {len(old)} dimensions, it cannot have {len(new)}."
-        )
-    for i, (known, size) in enumerate(zip(tensor.shape_signature or old, new, strict=True)):
-        if known not in (-1, size):
-            raise RuntimeError(
-                f"Attempting to resize dimension {i} of tensor {tensor.index} with value {old[i]} to {size}. "
-                "ResizeInputTensorStrict only allows mutating unknown dimensions identified by -1."
-            )
-
-
-def _check_value(tensor: Tensor, shape: Shape, array: Array) -> None:
-    """Raises ValueError unless the array has the type and the shape of the tensor."""
-    if type_name(array) != tensor.type_name:
-        raise ValueError(
-            f"Cannot set tensor: Got value of type {type_name(array)} but expected type {tensor.type_name} "
-            f"for input {tensor.index}, name: {tensor.name} "
-        )
-    if array.ndim != len(shape):
-        raise ValueError(
-            f"Cannot set tensor: Dimension mismatch. Got {array.ndim} but expected {len(shape)} "
-            f"for input {tensor.index}."
-        )
-    for d, (got, expected) in enumerate(zip(array.shape, shape, strict=True)):
-        if got != expected:
-            raise ValueError(
-                f"Cannot set tensor: Dimension mismatch. Got {got} but expected {expected} "
-                f"for dimension {d} of input {tensor.index}."
-            )

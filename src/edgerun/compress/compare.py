@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edgerun.backends.reference import AnyReference, make_reference
+from edgerun.errors import ModelError
 from edgerun.frontends import read_source
 from edgerun.frontends.tflite import TfliteFile
+from edgerun.frontends.tflite_import import Cut
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.op import wrong_elements
 from edgerun.ir.signal import SignalEnergy
@@ -95,8 +97,14 @@ def compare(source: str | Path | bytes, feeds: Mapping[str, Array], against: str
     """Every layer of a .tflite file beside the reference `against` (backends.reference.REFERENCES), on
     `feeds` by input name. Raises ModelError where one of the two cannot run it."""
     path, data = read_source(source)
+    try:
+        graph = TfliteFile(data, path).graph()
+    except Cut as cut:
+        raise ModelError(
+            f"{path}: it cannot be compared layer by layer: operator {cut.operator.index} "
+            f"{cut.operator.name} is decided at run time ({cut})."
+        ) from cut
     truth = make_reference(against, data)
-    graph = TfliteFile(data, path).graph()
     truth.keep([s.read.index for s in graph.states if s.read.index >= 0])
     truth.run(feeds)
     tensors = Session(data, threads=1, preserve_all_tensors=True).tensors(dict(feeds))

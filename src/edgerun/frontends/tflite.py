@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from edgerun.errors import InputError, UnsupportedOperatorError
 from edgerun.formats.archive import appended_metadata
 from edgerun.formats.tflite_model import Signature
 from edgerun.formats.tflite_reader import read_model
-from edgerun.frontends.tflite_import import Cut, Imported, SubgraphImport
+from edgerun.frontends.tflite_import import Cut, Imported, SubgraphImport, unknown_elsewhere
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.types import Array, Shape, TensorType
 
@@ -64,11 +65,14 @@ class TfliteFile:
         scope = self._begin(index, resized=bool(shapes))
         inputs = [scope.tensors.declared(i) for i in subgraph.inputs]
         self._name_ports(scope, signature, "inputs")
-        _reshape_inputs(inputs, shapes or {})
+        scope.imported.batch = _reshape_inputs(inputs, shapes or {})
         try:
             scope.run()
+        except Cut:
+            scope.imported.refused += unknown_elsewhere(self.model, index)
+            raise
         finally:
-            self._raise_refused(scope, len(subgraph.operators))
+            self._raise_refused(scope)
         outputs = [scope.value(i) for i in dict.fromkeys(subgraph.outputs)]
         self._name_ports(scope, signature, "outputs")
         graph = Graph(self.path, inputs, outputs, scope.imported.nodes, dict(self.metadata))
@@ -141,7 +145,7 @@ class TfliteFile:
             scope.run(begin)
         except Cut as cut:
             end, wanted, last = cut.operator.index, cut.wanted, cut.nodes
-        self._raise_refused(scope, len(subgraph.operators))
+        self._raise_refused(scope)
         written = {i for o in subgraph.operators[begin:end] for i in o.outputs}
         later = set(subgraph.outputs).union(*(o.inputs for o in subgraph.operators[end:]))
         outputs = tuple(sorted(i for i in written & later if scope.tensors.tensors[i].dtype is not None))
@@ -162,8 +166,9 @@ class TfliteFile:
     def _begin(self, index: int, resized: bool) -> SubgraphImport:
         return SubgraphImport(Imported(self.path, self.model, resized), index)
 
-    def _raise_refused(self, scope: SubgraphImport, count: int) -> None:
+    def _raise_refused(self, scope: SubgraphImport) -> None:
         refused = scope.imported.refused
+        count = sum(len(subgraph.operators) for subgraph in self.model.subgraphs)
         if refused:
             raise UnsupportedOperatorError(
                 f"{self.path}: {len(refused)} of {count} operators are not supported:\n" + "\n".join(refused)
@@ -179,12 +184,26 @@ class TfliteFile:
             scope.value(index).name = name
 
 
-def _reshape_inputs(inputs: list[Value], shapes: Mapping[str, Shape]) -> None:
+def _reshape_inputs(inputs: list[Value], shapes: Mapping[str, Shape]) -> int:
+    """Gives inputs the shapes, of any rank; how many times the batch they have then, 1 where that means
+    nothing."""
     by_name = {value.name: value for value in inputs}
+    before = [value.type.shape for value in inputs]
     for name, shape in shapes.items():
         if name not in by_name:
             raise InputError(f"There is no input {name!r}; the inputs are {sorted(by_name)}.")
         value = by_name[name]
-        if len(shape) != len(value.type.shape) or min(shape, default=1) < 1:
-            raise InputError(f"Input {name!r} has the shape {value.type.shape}, it cannot become {shape}.")
-        value.type = value.type.with_shape(tuple(int(d) for d in shape))
+        try:
+            sizes = tuple(operator.index(d) for d in shape)
+        except TypeError:
+            sizes = (0,)  # no numbers of elements
+        if min(sizes, default=1) < 1:
+            raise InputError(f"Input {name!r} has the shape {value.type.shape}, it cannot become {shape!r}.")
+        value.type = value.type.with_shape(sizes)
+    after = [value.type.shape for value in inputs]
+    pairs = [(new, old) for new, old in zip(after, before, strict=True) if old and old[0]]
+    if any(len(new) != len(old) for new, old in pairs):
+        return 1
+    ratios = {divmod(new[0], old[0]) for new, old in pairs}
+    (factor, rest) = next(iter(ratios)) if len(ratios) == 1 else (1, 0)
+    return factor if rest == 0 else 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edgerun import knobs
 from edgerun.errors import FormatError, ModelError, UnsupportedOperatorError
 from edgerun.formats.tflite_model import Model, Operator, Tensor
 from edgerun.frontends.tflite_ops import IMPORTERS
@@ -15,6 +16,8 @@ from edgerun.frontends.tflite_tensors import Tensors
 from edgerun.ir.graph import Node, State, Value
 from edgerun.ir.shape import Reshape
 from edgerun.ir.types import INT8, Array, TensorType
+
+_NO_IMPORTER = "there is no importer for it"
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Imported:
     path: str
     model: Model
     resized: bool = False  # inputs have other shapes than the file says
+    batch: int = 1  # how many times the file's batch they have
     known: Known = field(default_factory=Known)
     nodes: list[Node] = field(default_factory=list)
     variables: dict[str, Variable] = field(default_factory=dict)
@@ -81,6 +85,11 @@ def zeros(kind: TensorType) -> Array:
 
 
 def _filled(kind: TensorType, element: int) -> Array:
+    if kind.nbytes > knobs.max_arena_bytes():
+        raise ModelError(
+            f"A variable ({kind}) needs {kind.nbytes >> 20} MB, "
+            f"EDGERUN_MAX_ARENA_MB allows {knobs.max_arena_bytes() >> 20}."
+        )
     array = np.full(kind.shape, element, kind.dtype)
     array.setflags(write=False)
     return array
@@ -127,7 +136,7 @@ class SubgraphImport:
             except Cut:
                 for later in operators[at:]:
                     if later.name not in IMPORTERS and later.name not in CONTROL:
-                        self._refuse(later, "there is no importer for it")
+                        self._refuse(later, _NO_IMPORTER)
                 raise
             except UnsupportedOperatorError as error:
                 self._refuse(operator, str(error))
@@ -135,8 +144,8 @@ class SubgraphImport:
                 raise
             except ModelError as error:
                 raise FormatError(f"{place}: {error}") from error
-            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-                # Importers read operands and options as sound files have them.
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                # Importers read operands and options as sound files have them: none is absent (None).
                 raise FormatError(f"{place}: its operands or options do not fit it ({error}).") from error
 
     def value(self, index: int) -> Value:
@@ -180,13 +189,13 @@ class SubgraphImport:
             return
         importer = IMPORTERS.get(operator.name)
         if importer is None:
-            raise UnsupportedOperatorError("there is no importer for it")
+            raise UnsupportedOperatorError(_NO_IMPORTER)
         inputs = [None if i < 0 else self.value(i) for i in operator.inputs]
         outputs = [self.tensors.declared(i) for i in operator.outputs]
         within = [
             None if i < 0 else self.tensors.type_of(self.tensors.tensors[i]) for i in operator.intermediates
         ]
-        task = Import(operator, inputs, outputs, self.imported.known, self.imported.resized, within)
+        task = Import(operator, inputs, outputs, self.imported.known, self.imported.batch, within)
         try:
             op = importer(task)
         except NeedsValue as error:
@@ -237,6 +246,17 @@ def _open(shape: tuple[int, ...], tensor: Tensor | None) -> bool:
     return shape == () or (
         tensor is not None and tensor.shape_signature is not None and -1 in tensor.shape_signature
     )
+
+
+def unknown_elsewhere(model: Model, index: int) -> list[str]:
+    """Refusals of the operators without an importer in all subgraphs but `index`: those that control flow
+    may come to."""
+    return [
+        _refusal(operator, subgraph.tensors, _NO_IMPORTER).replace("  ", f"  subgraph {i}, ", 1)
+        for i, subgraph in enumerate(model.subgraphs)
+        for operator in subgraph.operators
+        if i != index and operator.name not in IMPORTERS and operator.name not in CONTROL
+    ]
 
 
 def _refusal(operator: Operator, tensors: tuple[Tensor, ...], reason: str) -> str:

@@ -99,6 +99,7 @@ class LocalResponseNormalization(_OfRows):
     The window ends before c + radius, as TFLite's does (TensorFlow's includes it).
     """
 
+    folds = False
     radius: int
     bias: float
     alpha: float

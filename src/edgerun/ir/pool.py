@@ -31,6 +31,7 @@ from edgerun.ir.types import FLOAT32, Array, Element, TensorType
 class _Pool2d(Op, abstract=True):
     """Windows over NHWC; positions outside of the image do not count."""
 
+    folds = False
     out: Element
     kernel: Pair
     strides: Pair = (1, 1)

@@ -85,6 +85,7 @@ class Lstm(Op):
     the gates are scaled with before normalisation; `activation` is that of floats, 8 bits have tanh.
     """
 
+    folds = False
     out: Element
     cell_clip: float = 0.0
     projection_clip: float = 0.0
@@ -196,6 +197,7 @@ class Svdf(Op):
     8 bits the limits of the output do it.
     """
 
+    folds = False
     out: Element
     rank: int = 1
     activation: str = "none"
@@ -278,6 +280,7 @@ class Rnn(Op):
     h = activation(W x + R h + b) for every step of x, which is as Lstm's.
     """
 
+    folds = False
     out: Element
     time_major: bool = False
     activation: str = "tanh"

@@ -36,6 +36,7 @@ MAX_HYBRID_DEPTH = 0xFFFF  # products of a hybrid sum, so that none leaves int32
 class SumOfProducts(Op, abstract=True):
     """An operator with inputs x, weights and an optional bias, whose outputs are sums of their products."""
 
+    folds = False
     # Fields of the subclasses. asymmetric: how a hybrid operator quantises x.
     out: Element
     clamp: Clamp

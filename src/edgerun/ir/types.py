@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -84,6 +85,12 @@ class Quantization:
         return f"{low:.4g}..{high:.4g}[axis {self.axis}]"
 
 
+@functools.cache
+def _dtype_name(dtype: np.dtype[np.generic]) -> str:
+    """What str() gives, which numpy works out anew each time: loading names every type many times over."""
+    return str(dtype)
+
+
 @dataclass(frozen=True)
 class Element:
     """The type of one element: dtype and, for quantised tensors, what its integers mean."""
@@ -98,7 +105,8 @@ class Element:
         return int(info.min), int(info.max)
 
     def __str__(self) -> str:
-        return f"{self.dtype}" if self.quantization is None else f"{self.dtype}({self.quantization})"
+        name = _dtype_name(self.dtype)
+        return name if self.quantization is None else f"{name}({self.quantization})"
 
 
 @dataclass(frozen=True)

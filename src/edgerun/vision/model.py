@@ -121,7 +121,10 @@ def load(
     if labels is not None:
         given["labels"] = Labels.read(labels)
     card = replace(card, **{key: value for key, value in given.items() if value is not None})
-    model = Model(session, card, path.stem)
+    try:
+        model = Model(session, card, path.stem)
+    except ModelError as error:
+        raise ModelError(f"{path.name}: {error}") from error
     _log.info("%s: %s, %s.", path.name, card.task, card.source)
     for note in card.notes:
         _log.warning("%s: %s.", path.name, note)

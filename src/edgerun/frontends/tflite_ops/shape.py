@@ -31,20 +31,30 @@ from edgerun.ir.types import Array, TensorType
 
 
 def reshape(task: Import) -> Op:
+    of_file = len(task.inputs) == 1 or task.value(1).data is not None
     if len(task.inputs) > 1:
         shape = task.integers("shape")
     else:
         shape = tuple(int(d) for d in task.options["new_shape"])
-    size = task.type(0).size
+    batched = (shape[0] * task.batch, *shape[1:]) if shape and shape[0] > 0 else shape
+    if task.batch > 1 and of_file and task.value(0).data is None:
+        # The file's constant has the batch of its own inputs.
+        return Reshape(_filled(task.type(0), batched if -1 in shape or not _fits(task, shape) else shape))
+    return Reshape(_filled(task.type(0), shape))
+
+
+def _fits(task: Import, shape: tuple[int, ...]) -> bool:
+    return int(np.prod(shape, dtype=object)) == task.type(0).size
+
+
+def _filled(x: TensorType, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape with what is left of x in the place of -1."""
     if shape.count(-1) == 1:
         rest = -int(np.prod(shape, dtype=object))
-        expect(rest > 0 and size % rest == 0, f"{task.type(0)} does not fit into {shape}.")
-        shape = tuple(size // rest if d == -1 else d for d in shape)
+        expect(rest > 0 and x.size % rest == 0, f"{x} does not fit into {shape}.")
+        shape = tuple(x.size // rest if d == -1 else d for d in shape)
     expect(min(shape, default=0) >= 0, f"The shape {shape} has a negative dimension.")
-    rest = int(np.prod(shape[1:], dtype=object))
-    if task.resized and shape and rest and size % rest == 0:
-        shape = (size // rest, *shape[1:])  # the file's constant has the batch of its own inputs
-    return Reshape(shape)
+    return shape
 
 
 def pad(task: Import) -> Op:
