@@ -8,7 +8,7 @@
 
 namespace edgerun {
 
-enum class DType { kU8, kS8, kU16, kS16, kU32, kS32, kU64, kS64, kF16, kF32, kF64, kBool };
+enum class DType { kU8, kS8, kU16, kS16, kU32, kS32, kU64, kS64, kF16, kF32, kF64, kC64, kBool };
 
 inline int64_t size_of(DType dtype) {
   switch (dtype) {
@@ -27,6 +27,7 @@ inline int64_t size_of(DType dtype) {
     case DType::kU64:
     case DType::kS64:
     case DType::kF64:
+    case DType::kC64:
       return 8;
   }
   return 0;
@@ -47,6 +48,7 @@ inline DType dtype_from_name(const std::string& name) {
   if (name == "float16") return DType::kF16;
   if (name == "float32") return DType::kF32;
   if (name == "float64") return DType::kF64;
+  if (name == "complex64") return DType::kC64;
   if (name == "bool") return DType::kBool;
   throw Error("the engine has no element type called '" + name + "'");
 }

@@ -5,7 +5,10 @@
 //
 // inputs   x [batch, time, n], [time, batch, n] or [batch, n], h [batch, out], c [batch, cells]
 // outputs  y (as x, with `out` channels), h, c
-// integers time_major, gates           3: there is no input gate; 4: the gates are input, forget, cell, output
+// integers time_major                  0 or 1
+//          dynamic                     0; 1 or 2: x, h and the hidden values are quantised by their range (2: with
+//                                      a zero point) before they are multiplied
+//          gates                       3: there is no input gate; 4: the gates are input, forget, cell, output
 //          cells
 // reals    cell_clip, projection_clip  0: none
 // text     activation                  none, relu, relu_n1_to_1, relu6, tanh
@@ -13,6 +16,7 @@
 //          bias         float [gates * cells]
 // optional peephole and norm, float [gates * cells];
 //          projection float [cells, out padded to 8] with projection_bias float [out]
+#include "ops/dynamic_range.h"
 #include "ops/recurrent.h"
 
 namespace edgerun {
@@ -31,6 +35,7 @@ class LstmOp : public Op {
         c_out_(spec.outputs[2]),
         sequence_(spec, spec.attributes.integer("time_major", 0, 1) != 0) {
     const Attributes& a = spec.attributes;
+    dynamic_ = a.integer("dynamic", 0, 2);
     gates_ = a.integer("gates", 3, 4);
     cells_ = a.integer("cells", 1, int64_t{1} << 24);
     out_ = y_.channels();
@@ -53,8 +58,9 @@ class LstmOp : public Op {
     projection_clip_ = read_multiplier(spec, "projection_clip");
     activation_ = read_activation(spec);
     tiles_ = sequence_.batch;
-    // The sums of the gates, the projection's; the hidden value; h and c.
+    // The sums of the gates, the projection's; the hidden value; h and c; what is multiplied.
     scratch_bytes_ = 8 * (width_ + padded(out_)) + 4 * (cells_ + out_ + cells_);
+    if (dynamic_ != 0) scratch_bytes_ += 4 * std::max({x_.channels(), out_, cells_});
   }
 
   void run(const RunContext& context, int64_t begin, int64_t end) const noexcept override {
@@ -64,6 +70,7 @@ class LstmOp : public Op {
     work.hidden = reinterpret_cast<float*>(work.projected + padded(out_));
     work.h = work.hidden + cells_;
     work.c = work.h + out_;
+    work.seen = work.c + cells_;
     const auto floats = [](const uint8_t* p) { return reinterpret_cast<const float*>(p); };
     for (int64_t b = begin; b < end; ++b) {
       std::copy_n(floats(input_bytes(context, h_in_)) + b * out_, out_, work.h);
@@ -82,7 +89,7 @@ class LstmOp : public Op {
  private:
   struct Work {
     double *sums, *projected;
-    float *hidden, *h, *c;
+    float *hidden, *h, *c, *seen;
   };
 
   static size_t bytes(int64_t elements) { return static_cast<size_t>(elements * 4); }
@@ -113,11 +120,20 @@ class LstmOp : public Op {
     for (int64_t i = 0; i < cells_; ++i) sum[i] += static_cast<double>(bias[i]);
   }
 
+  // What n values count as in a product: valid until the next call.
+  const float* seen(const Work& work, const float* values, int64_t n) const noexcept {
+    if (dynamic_ == 0) return values;
+    as_quantised(values, n, dynamic_ == 2, work.seen);
+    return work.seen;
+  }
+
   void step(const Work& work, const float* x) const noexcept {
     std::fill_n(work.sums, width_, 0.0);
     const float* row = weights_->data<float>();
-    for (int64_t k = 0; k < x_.channels(); ++k, row += width_) add_scaled(work.sums, x[k], row, width_);
-    for (int64_t k = 0; k < out_; ++k, row += width_) add_scaled(work.sums, work.h[k], row, width_);
+    const float* values = seen(work, x, x_.channels());
+    for (int64_t k = 0; k < x_.channels(); ++k, row += width_) add_scaled(work.sums, values[k], row, width_);
+    values = seen(work, work.h, out_);
+    for (int64_t k = 0; k < out_; ++k, row += width_) add_scaled(work.sums, values[k], row, width_);
     for (int which = 4 - static_cast<int>(gates_); which < kOutput; ++which) finish_gate(work, which);
     const double *forget = gate(work, kForget), *update = gate(work, kCell), *emit = gate(work, kOutput);
     for (int64_t i = 0; i < cells_; ++i) {
@@ -141,8 +157,9 @@ class LstmOp : public Op {
     }
     const int64_t width = padded(out_);
     std::fill_n(work.projected, width, 0.0);
+    const float* values = seen(work, work.hidden, cells_);
     for (int64_t k = 0; k < cells_; ++k)
-      add_scaled(work.projected, work.hidden[k], projection_->data<float>() + k * width, width);
+      add_scaled(work.projected, values[k], projection_->data<float>() + k * width, width);
     for (int64_t i = 0; i < out_; ++i) {
       const double sum = work.projected[i] + static_cast<double>(projection_bias_->data<float>()[i]);
       work.h[i] = static_cast<float>(clip(sum, projection_clip_));
@@ -151,7 +168,7 @@ class LstmOp : public Op {
 
   TensorRef x_, h_in_, c_in_, y_, h_out_, c_out_;
   Sequence sequence_;
-  int64_t gates_ = 4, cells_ = 0, out_ = 0, width_ = 0;
+  int64_t dynamic_ = 0, gates_ = 4, cells_ = 0, out_ = 0, width_ = 0;
   std::shared_ptr<const Blob> weights_, bias_, peephole_, norm_, projection_, projection_bias_;
   double cell_clip_ = 0, projection_clip_ = 0;
   Activation activation_ = Activation::kNone;

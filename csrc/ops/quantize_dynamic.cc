@@ -7,10 +7,9 @@
 //
 // q and zero are 128 higher where q is uint8. As float32, q is q - zero: what a float product multiplies exactly.
 // An image of zeros has scale 1.
-#include <cmath>
-
 #include "kernels/hybrid/hybrid.h"
 #include "ops/common.h"
+#include "ops/dynamic_range.h"
 #include "ops/float_range.h"
 
 namespace edgerun {
@@ -54,14 +53,14 @@ class QuantizeDynamic : public Op {
     for (int64_t row = 0; row < rows_; ++row) {
       kernel_.min_max(reinterpret_cast<const float*>(x + row * x_.row_stride), run_, &lo, &hi);
     }
+    const DynamicRange range(lo, hi, asymmetric_);
     DynamicQuantizeArgs args;
     args.n = run_;
-    float scale = 1;
-    asymmetric_ ? spread(lo, hi, scale, args) : mirror(std::max(-lo, hi), scale, args);
-    // Of infinite values nothing can be said; what the kernel multiplies with must be finite all the same.
-    if (!std::isfinite(args.inverse)) args.inverse = 0;
+    args.inverse = range.inverse;
+    args.lo = range.lowest;
+    args.zero = range.zero;
     const int32_t shift = q_.dtype == DType::kU8 ? 128 : 0;
-    float_output(context, scale_)[image] = scale;
+    float_output(context, scale_)[image] = range.scale;
     reinterpret_cast<int32_t*>(output_bytes(context, zero_))[image] = args.zero + shift;
     args.shift = shift;
     for (int64_t row = 0; row < rows_; ++row) {
@@ -74,31 +73,6 @@ class QuantizeDynamic : public Op {
       }
       kernel_.quantize(args);
     }
-  }
-
-  static void mirror(float range, float& scale, DynamicQuantizeArgs& args) {
-    args.inverse = range == 0 ? 0.0f : 127.0f / range;
-    scale = range == 0 ? 1.0f : range / 127.0f;
-  }
-
-  static void spread(float lo, float hi, float& scale, DynamicQuantizeArgs& args) {
-    constexpr double kLowest = -128, kHighest = 127;
-    args.lo = static_cast<float>(kLowest);
-    args.inverse = 0;
-    if (lo == hi) return;
-    const float range = hi - lo;  // rounded, as TFLite has it
-    const double low = lo, high = hi, step = static_cast<double>(range) / (kHighest - kLowest);
-    // The zero point by either end of the range; the smaller numbers lose less.
-    const double from_low = kLowest - low / step, from_high = kHighest - high / step;
-    const double low_error = std::fabs(kLowest) + std::fabs(low / step);
-    const double high_error = std::fabs(kHighest) + std::fabs(high / step);
-    const double zero = low_error < high_error ? from_low : from_high;
-    args.zero = zero <= kLowest    ? static_cast<int32_t>(kLowest)
-                : zero >= kHighest ? static_cast<int32_t>(kHighest)
-                : zero == zero     ? static_cast<int32_t>(std::round(zero))
-                                   : 0;
-    scale = static_cast<float>(step);
-    args.inverse = 1.0f / scale;
   }
 
   const HybridKernel& kernel_;

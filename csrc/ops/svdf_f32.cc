@@ -3,8 +3,10 @@
 // inputs   x [batch, n], state [batch, filters * memory]: float32
 // outputs  y [batch, filters / rank], state
 // integers rank, filters, memory
+//          dynamic       0; 1 or 2: x is quantised by its range (2: with a zero point) before it is multiplied
 // text     activation    none, relu, relu_n1_to_1, relu6, tanh
 // blobs    features float [n, filters padded to 8], time float [filters, memory], bias float [filters / rank]
+#include "ops/dynamic_range.h"
 #include "ops/recurrent.h"
 
 namespace edgerun {
@@ -17,6 +19,7 @@ class SvdfOp : public Op {
     const Attributes& a = spec.attributes;
     constexpr int64_t kMost = int64_t{1} << 24;
     rank_ = a.integer("rank", 1, kMost);
+    dynamic_ = a.integer("dynamic", 0, 2);
     filters_ = a.integer("filters", 1, kMost);
     memory_ = a.integer("memory", 1, kMost);
     check(filters_ % rank_ == 0 && y_.channels() == filters_ / rank_ && y_.rows() == x_.rows(),
@@ -28,7 +31,7 @@ class SvdfOp : public Op {
     bias_ = a.blob("bias", static_cast<size_t>(4 * y_.channels()));
     activation_ = read_activation(spec);
     tiles_ = x_.rows();
-    scratch_bytes_ = 8 * padded(filters_);
+    scratch_bytes_ = 8 * padded(filters_) + (dynamic_ != 0 ? 4 * x_.channels() : 0);
   }
 
   void run(const RunContext& context, int64_t begin, int64_t end) const noexcept override {
@@ -39,6 +42,11 @@ class SvdfOp : public Op {
       const auto* before = reinterpret_cast<const float*>(input_bytes(context, before_)) + b * state;
       auto* after = reinterpret_cast<float*>(output_bytes(context, after_)) + b * state;
       auto* y = reinterpret_cast<float*>(output_bytes(context, y_) + b * y_.row_stride);
+      if (dynamic_ != 0) {
+        auto* seen = reinterpret_cast<float*>(sums + width);
+        as_quantised(x, x_.channels(), dynamic_ == 2, seen);
+        x = seen;
+      }
       std::fill_n(sums, width, 0.0);
       for (int64_t k = 0; k < x_.channels(); ++k)
         add_scaled(sums, x[k], features_->data<float>() + k * width, width);
@@ -60,7 +68,7 @@ class SvdfOp : public Op {
 
  private:
   TensorRef x_, before_, y_, after_;
-  int64_t rank_ = 1, filters_ = 0, memory_ = 0;
+  int64_t rank_ = 1, dynamic_ = 0, filters_ = 0, memory_ = 0;
   std::shared_ptr<const Blob> features_, time_, bias_;
   Activation activation_ = Activation::kNone;
 };

@@ -19,6 +19,7 @@ from edgerun import knobs
 from edgerun.errors import InputError, ModelError, UnsupportedOperatorError
 from edgerun.frontends.tflite import Region, TfliteFile
 from edgerun.ir.graph import Graph, State, Value
+from edgerun.ir.op import evaluate
 from edgerun.ir.types import Array, TensorType
 from edgerun.passes import run_passes
 from edgerun.plan.lower import lower
@@ -67,6 +68,8 @@ class StagedRunner:
         """The runner's own array of an input."""
         for value in self._ports.inputs:
             if value.name == name:
+                if value.type.nbytes > knobs.max_arena_bytes():
+                    raise InputError(f"Input {name!r} is larger than EDGERUN_MAX_ARENA_MB allows.")
                 return self._own.setdefault(name, np.zeros(value.type.shape, value.type.dtype))
         names = ", ".join(repr(v.name) for v in self._ports.inputs)
         raise InputError(f"There is no input {name!r}; the inputs are {names}.")
@@ -138,11 +141,11 @@ class StagedRunner:
             region = bound.region
             if region.wanted is not None:
                 wanted = self._wanted.setdefault((index, region.end), set())
-                if region.wanted in wanted or region.wanted < 0:
+                if region.wanted in wanted or region.wanted not in arrays:
                     operator = subgraph.operators[region.end]
                     raise UnsupportedOperatorError(
                         f"{self._file.path}: operator {operator.index} {operator.name}: an operand that it "
-                        "needs to know depends on what is computed within it."
+                        "needs to know depends on what is computed within it, or is a variable."
                     )
                 wanted.add(region.wanted)
                 at = region.end
@@ -241,20 +244,19 @@ class StagedRunner:
             )
         arrays.update(zip(operator.outputs, results, strict=True))
 
+    def _operand(self, value: Value, made: Mapping[Value, Array], arrays: Mapping[int, Array]) -> Array:
+        if value.data is not None:
+            return value.data
+        array = made.get(value, arrays.get(value.index))
+        if array is None:
+            raise UnsupportedOperatorError(f"it reads the variable {value.name!r}")
+        return array
+
     def _evaluate(self, region: Region, arrays: dict[int, Array]) -> None:
         """An operator whose output's shape depends on its data, through eval."""
         made: dict[Value, Array] = {}
         for node in region.nodes:
-            operands = [
-                None
-                if v is None
-                else made[v]
-                if v in made
-                else v.data
-                if v.data is not None
-                else arrays[v.index]
-                for v in node.inputs
-            ]
-            results = node.op.eval(node.types(), *operands)  # type: ignore[arg-type]
+            operands = [None if v is None else self._operand(v, made, arrays) for v in node.inputs]
+            results = evaluate(node.op, node.types(), operands)
             made.update(zip(node.outputs, results, strict=True))
         arrays.update({value.index: array for value, array in made.items() if value.index >= 0})

@@ -38,6 +38,7 @@ def lstm(
     activation: str = "tanh",
     quantised: bool = False,
     hybrid: bool = False,
+    asymmetric: bool = False,
     cell_exponent: int = -11,
     zero: int = 3,
     inputs: int = 24,
@@ -93,6 +94,7 @@ def lstm(
         "fused_activation_function": activation,
         "cell_clip": clip,
         "proj_clip": projection_clip,
+        "asymmetric_quantize_inputs": asymmetric,
     }
     if name != "LSTM":
         options["time_major"] = time_major
@@ -110,6 +112,7 @@ def svdf(
     bias: bool = True,
     state: str = "float32",
     hybrid: bool = False,
+    asymmetric: bool = False,
     seed: int = 1,
 ) -> bytes:
     """SVDF of floats, or of int8 with an int8 or int16 state."""
@@ -138,7 +141,11 @@ def svdf(
         _constant(net, "bias", (units,), bias_scale, "int32" if quantised else "float32") if bias else -1,
         memory_tensor,
     ]
-    options = {"rank": rank, "fused_activation_function": activation}
+    options = {
+        "rank": rank,
+        "fused_activation_function": activation,
+        "asymmetric_quantize_inputs": asymmetric,
+    }
     net.operator("SVDF", operands, [y], options)
     return net.finish([x], [y])
 
@@ -151,14 +158,16 @@ def rnn(
     units: int = 5,
     time_major: bool = False,
     activation: str = "tanh",
+    hybrid: bool = False,
 ) -> bytes:
     net = Net()
+    matrix, scale = ("int8", 0.01) if hybrid else ("float32", 0.5)
     shape = (batch, n) if name == "RNN" else (time, batch, n) if time_major else (batch, time, n)
     x = net.tensor("x", shape, "float32")
     operands = [
         x,
-        _constant(net, "w", (units, n), 0.5, "float32"),
-        _constant(net, "r", (units, units), 0.5, "float32"),
+        _constant(net, "w", (units, n), scale, matrix),
+        _constant(net, "r", (units, units), scale, matrix),
         _constant(net, "bias", (units,), 0.5, "float32"),
         net.tensor("h", (batch, units), "float32", is_variable=True),
     ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from cases.base import Net, Q
+from cases.base import Net, Q, random_feeds
+from edgerun.frontends import load_graph
 from edgerun.ir.types import Array
 
 Shape = tuple[int, ...]
@@ -62,6 +62,8 @@ class T:
     def random(self, rng: np.random.Generator) -> Array:
         """Elements over the whole range of a quantised type, otherwise within +-20."""
         low, high, dtype = self.low, self.high, self.dtype
+        if dtype.kind == "c":
+            return (rng.normal(0, 2, self.shape) + 1j * rng.normal(0, 2, self.shape)).astype(dtype)
         if dtype.kind == "f":
             if low is not None and high is not None:
                 return rng.uniform(low, high, self.shape).astype(dtype)
@@ -89,7 +91,7 @@ class Probe:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     version: int | None = None
     within: tuple[T, ...] = field(default=(), repr=False)
-    build: Callable[[Probe], bytes] | None = field(default=None, repr=False)
+    build: Callable[[], bytes] | None = field(default=None, repr=False)  # instead of the fields above
 
     @property
     def id(self) -> str:
@@ -98,7 +100,7 @@ class Probe:
     def model(self) -> bytes:
         """The file; its outputs are declared as scalars, so that whoever runs it finds out their shapes."""
         if self.build is not None:
-            return self.build(self)
+            return self.build()
         net = Net()
         inputs = [-1 if t is None else tensor(net, f"in{i}", t) for i, t in enumerate(self.inputs)]
         outputs = [tensor(net, f"out{i}", t) for i, t in enumerate(self.outputs)]
@@ -110,6 +112,8 @@ class Probe:
         return net.finish(fed, outputs)
 
     def feeds(self, seed: int = 0) -> dict[str, Array]:
+        if self.build is not None:
+            return random_feeds(load_graph(self.build()), seed)
         rng = np.random.default_rng(seed)
         return {f"in{i}": t.random(rng) for i, t in enumerate(self.inputs) if t is not None and _is_fed(t)}
 
@@ -158,12 +162,3 @@ def probes(
     for kind_name, kind in kinds.items():
         for variant, fields in variants.items():
             yield Probe(operator, kind_name, variant, **fields(kind))
-
-
-def constant_of(t: T) -> T:
-    from dataclasses import replace
-
-    return replace(t, data=True)
-
-
-__all__ = ["partial"]

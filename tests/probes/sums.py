@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from cases.base import Q
 from probes.base import EVERY, I8, I16, KINDS, U8, Kind, Probe, T, ints, other, out
 
@@ -39,10 +41,13 @@ def _options(label: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "quantized_bias_type": "int32"} if "32-bit" in label else dict(options)
 
 
-def _operands(sums: tuple[Kind, Kind, bool, Kind, Kind], x: tuple[int, ...], w: tuple[int, ...], axis: int, n: int) -> tuple[T, T, T, T]:
+def _operands(label: str, sums: tuple[Kind, Kind, bool, Kind, Kind], x: tuple[int, ...], w: tuple[int, ...], axis: int, n: int) -> tuple[T, T, T, T]:
     kx, kw, per, kb, ky = sums
     low, high = (None, None) if kw != W8 else (-127, 127)
-    weights = T(w, kw, True, low, high, scales=_scales(n) if per else None, axis=axis)
+    data: Any = True
+    if label == "hybrid uint8":  # in truth int8 with zero point 0, and never -128
+        data = np.random.default_rng(1).integers(-127, 127, w, np.int8, endpoint=True).view(np.uint8)
+    weights = T(w, kw, data, low, high, scales=_scales(n) if per else None, axis=axis)
     if isinstance(kb, Q):
         bias = T((n,), kb, True, -3000, 3000)
         if per:
@@ -66,24 +71,24 @@ def _conv() -> Iterator[Probe]:
     for label, sums in SUMS.items():
         for variant, (shape, kernel, given) in windows.items():
             options = {"stride_h": 1, "stride_w": 1, **given}
-            x, w, b, y = _operands(sums, shape, (5, *kernel, shape[3]), 0, 5)
+            x, w, b, y = _operands(label, sums, shape, (5, *kernel, shape[3]), 0, 5)
             yield Probe("CONV_2D", label, variant, (x, w, b), (y,), _options(label, options))
             for times in (1, 2):
                 n = shape[3] * times
-                x, w, b, y = _operands(sums, shape, (1, *kernel, n), 3, n)
+                x, w, b, y = _operands(label, sums, shape, (1, *kernel, n), 3, n)
                 yield Probe("DEPTHWISE_CONV_2D", label, f"{variant}, multiplier {times}", (x, w, b), (y,), {**options, "depth_multiplier": times})
         options = {"padding": "same", "stride_h": 1, "stride_w": 1}
         typed = _options(label, options)
-        x, w, b, y = _operands(sums, (1, 4, 4, 3), (5, 2, 2, 3), 0, 5)
+        x, w, b, y = _operands(label, sums, (1, 4, 4, 3), (5, 2, 2, 3), 0, 5)
         yield Probe("CONV_2D", label, "without bias", (x, w), (y,), typed)
         yield Probe("CONV_2D", label, "absent bias", (x, w, None), (y,), typed)
         yield Probe("CONV_2D", label, "computed weights", (x, replace(w, data=None), b), (y,), typed)
         yield Probe("CONV_2D", label, "computed weights and bias", (x, replace(w, data=None), replace(b, data=None)), (y,), typed)
-        x, w, b, y = _operands(sums, (1, 4, 4, 6), (4, 2, 2, 3), 0, 4)
+        x, w, b, y = _operands(label, sums, (1, 4, 4, 6), (4, 2, 2, 3), 0, 4)
         yield Probe("CONV_2D", label, "groups", (x, w, b), (y,), typed)
-        x, w, b, y = _operands(sums, (1, 4, 4, 1), (1, 3, 3, 8), 3, 8)
+        x, w, b, y = _operands(label, sums, (1, 4, 4, 1), (1, 3, 3, 8), 3, 8)
         yield Probe("DEPTHWISE_CONV_2D", label, "one input channel", (x, w, b), (y,), {**options, "depth_multiplier": 8})
-        x, w, b, y = _operands(sums, (1, 4, 4, 3), (1, 3, 3, 3), 3, 3)
+        x, w, b, y = _operands(label, sums, (1, 4, 4, 3), (1, 3, 3, 3), 3, 3)
         yield Probe("DEPTHWISE_CONV_2D", label, "without bias", (x, w), (y,), {**options, "depth_multiplier": 1})
         yield Probe("DEPTHWISE_CONV_2D", label, "absent bias", (x, w, None), (y,), {**options, "depth_multiplier": 1})
         yield Probe("DEPTHWISE_CONV_2D", label, "computed weights", (x, replace(w, data=None), b), (y,), {**options, "depth_multiplier": 1})
@@ -99,7 +104,7 @@ def _conv() -> Iterator[Probe]:
             ("relu", (1, 3, 4, 2), (3, 3), (6, 8), {"padding": "same", "stride_h": 2, "stride_w": 2, "fused_activation_function": "relu"}),
             ("relu6", (1, 3, 4, 2), (3, 3), (6, 8), {"padding": "same", "stride_h": 2, "stride_w": 2, "fused_activation_function": "relu6"}),
         ):
-            x, w, b, y = _operands(sums, shape, (3, *kernel, shape[3]), 0, 3)
+            x, w, b, y = _operands(label, sums, shape, (3, *kernel, shape[3]), 0, 3)
             to = ints(shape[0], *size, 3)
             yield Probe("TRANSPOSE_CONV", label, variant, (to, w, x), (y,), given)
             yield Probe("TRANSPOSE_CONV", label, f"{variant}, bias", (to, w, x, b), (y,), _options(label, given))
@@ -117,9 +122,9 @@ def _conv() -> Iterator[Probe]:
             ("shuffled", (1, 16), 4, {"weights_format": "shuffled4x16int8"}),
         ):
             k = 16 if variant == "shuffled" else 6
-            x, w, b, y = _operands(sums, shape, (n, k), 0, n)
+            x, w, b, y = _operands(label, sums, shape, (n, k), 0, n)
             yield Probe("FULLY_CONNECTED", label, variant or "2-D", (x, w, b), (y,), _options(label, given))
-        x, w, b, y = _operands(sums, (2, 6), (5, 6), 0, 5)
+        x, w, b, y = _operands(label, sums, (2, 6), (5, 6), 0, 5)
         yield Probe("FULLY_CONNECTED", label, "without bias", (x, w), (y,), _options(label, {}))
         yield Probe("FULLY_CONNECTED", label, "absent bias", (x, w, None), (y,), _options(label, {}))
         yield Probe("FULLY_CONNECTED", label, "computed weights", (x, replace(w, data=None), b), (y,), _options(label, {}))
@@ -142,7 +147,7 @@ def _conv() -> Iterator[Probe]:
             yield Probe("BATCH_MATMUL", label, variant, (T(a, kx), T(c, kw)), (out(ky),), given)
             yield Probe("BATCH_MATMUL", label, f"{variant}, constant", (T(a, kx), T(c, kw, True)), (out(ky),), given)
         # 3-D convolutions
-        x, w, b, y = _operands(sums, (1, 3, 4, 4, 2), (2, 2, 2, 2, 3), 4, 3)
+        x, w, b, y = _operands(label, sums, (1, 3, 4, 4, 2), (2, 2, 2, 2, 3), 4, 3)
         three = {"padding": "same", "stride_d": 1, "stride_h": 1, "stride_w": 1}
         yield Probe("CONV_3D", label, "same", (x, w, b), (y,), three)
         yield Probe("CONV_3D", label, "valid, strides", (x, w, b), (y,), {**three, "padding": "valid", "stride_d": 2, "stride_h": 2})

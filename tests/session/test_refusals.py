@@ -97,7 +97,7 @@ def test_the_arena_has_a_limit(make_classifier, monkeypatch):
     monkeypatch.setenv("EDGERUN_MAX_ARENA_MB", "4")
     with pytest.raises(ModelError) as caught:
         edgerun.Session(large)
-    assert str(caught.value) == "<bytes>: the activations need 6.0 MB, EDGERUN_MAX_ARENA_MB allows 4."
+    assert str(caught.value) == "<bytes>: the activations need 6.2 MB, EDGERUN_MAX_ARENA_MB allows 4."
     monkeypatch.setenv("EDGERUN_MAX_ARENA_MB", "7")
     edgerun.Session(large)
     monkeypatch.setenv("EDGERUN_MAX_ARENA_MB", "none")

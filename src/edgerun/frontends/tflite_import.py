@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edgerun import knobs
 from edgerun.errors import FormatError, ModelError, UnsupportedOperatorError
 from edgerun.formats.tflite_model import Model, Operator, Tensor
 from edgerun.frontends.tflite_ops import IMPORTERS
@@ -84,6 +85,11 @@ def zeros(kind: TensorType) -> Array:
 
 
 def _filled(kind: TensorType, element: int) -> Array:
+    if kind.nbytes > knobs.max_arena_bytes():
+        raise ModelError(
+            f"A variable ({kind}) needs {kind.nbytes >> 20} MB, "
+            f"EDGERUN_MAX_ARENA_MB allows {knobs.max_arena_bytes() >> 20}."
+        )
     array = np.full(kind.shape, element, kind.dtype)
     array.setflags(write=False)
     return array
@@ -138,8 +144,8 @@ class SubgraphImport:
                 raise
             except ModelError as error:
                 raise FormatError(f"{place}: {error}") from error
-            except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-                # Importers read operands and options as sound files have them.
+            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                # Importers read operands and options as sound files have them: none is absent (None).
                 raise FormatError(f"{place}: its operands or options do not fit it ({error}).") from error
 
     def value(self, index: int) -> Value:

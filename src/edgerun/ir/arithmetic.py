@@ -10,8 +10,17 @@ import numpy.typing as npt
 
 from edgerun.ir import elementary, int16, int16_binary
 from edgerun.ir.elementwise import Binary, Integers, Reals, broadcast
-from edgerun.ir.op import centered, expect, output_multiplier, quantization_of
-from edgerun.ir.types import Array, TensorType
+from edgerun.ir.op import (
+    Op,
+    centered,
+    expect,
+    flushed,
+    output_multiplier,
+    quantization_of,
+    rounded,
+    supported,
+)
+from edgerun.ir.types import FLOAT32, Array, TensorType
 
 Floats = npt.NDArray[np.float32]
 
@@ -190,3 +199,30 @@ class FloorMod(Binary):
 
     def integer(self, a: Integers, b: Integers) -> Integers:
         return np.where(b == 0, a.dtype.type(0), a - floored(a, b) * b)
+
+
+@dataclass(frozen=True)
+class Atan2(Binary):
+    """The angle of the point (b, a), from -pi to pi."""
+
+    def real(self, a: Reals, b: Reals) -> Reals:
+        return elementary.atan2(a, b)
+
+
+@dataclass(frozen=True)
+class AddN(Op):
+    """The sum of any number of tensors of one shape, float32 or integers that mean themselves."""
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        first = types[0]
+        expect(all(kind == first for kind in types), f"AddN of {first} and others.")
+        supported(first.dtype == FLOAT32 or first.is_plain_integer, f"AddN does not take {first}.")
+        return (first,)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if types[0].is_float:
+            return (rounded(sum(map(flushed, arrays), np.zeros(types[0].shape))),)
+        return (np.sum(np.stack(arrays), axis=0, dtype=types[0].dtype),)
+
+    def magnitude(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (np.maximum(np.abs(np.stack(arrays).astype(np.float64)).sum(axis=0), 1e-6),)

@@ -29,6 +29,7 @@ class DetectionPostProcess(Op):
     m = max_detections * max_classes_per_detection; places beyond the count are 0.
     """
 
+    folds = False
     max_detections: int
     num_classes: int
     scales: tuple[float, float, float, float]  # of y, x, h, w

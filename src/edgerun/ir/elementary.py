@@ -146,3 +146,19 @@ def normal_cdf(x: Reals) -> Reals:
             fraction = size + n / fraction
         tail = exp(-0.5 * size * size) * 0.3989422804014327 / fraction
     return np.where(x < -2.0, tail, 0.5 * (1.0 + erf(x * 0.7071067811865476)))
+
+
+def atan2(y: Reals, x: Reals) -> Reals:
+    """The angle of the point (x, y), from -pi to pi."""
+    big = np.maximum(np.abs(x), np.abs(y))
+    ratio = np.minimum(np.abs(x), np.abs(y)) / np.where(big == 0, 1.0, big)
+    ratio = np.where(np.isinf(x) & np.isinf(y), 1.0, np.where(np.isinf(big), 0.0, ratio))
+    for _ in range(3):  # half the angle each time: then it is below pi / 32
+        ratio = ratio / (1.0 + np.sqrt(1.0 + ratio * ratio))
+    square = ratio * ratio
+    series = _horner(square, tuple((-1.0) ** k / (2 * k + 1) for k in range(9)))
+    angle = 8.0 * ratio * series
+    angle = np.where(np.abs(y) > np.abs(x), np.pi / 2 - angle, angle)
+    angle = np.where(np.signbit(x), np.pi - angle, angle)
+    result: Reals = np.where(np.isnan(x) | np.isnan(y), np.nan, np.copysign(angle, y))
+    return result

@@ -80,8 +80,15 @@ class Binary(Op, abstract=True):
             int16.check(self.name, a, b, self.out)
             return (TensorType(broadcast(self.name, *types), self.out.dtype, self.out.quantization),)
         alike = a.dtype == b.dtype if a.is_plain_integer else (a.is_8bit and b.is_8bit) or a.dtype == b.dtype
-        supported(alike and self._takes(a), f"{self.name} does not take {a} and {b}.")
+        fits = alike and self._takes(a) and self._gives(a)
+        supported(fits, f"{self.name} does not take {a} and {b} for {self.out}.")
         return (TensorType(broadcast(self.name, *types), self.out.dtype, self.out.quantization),)
+
+    def _gives(self, kind: TensorType) -> bool:
+        """Whether the results are of the kind of the operands."""
+        if kind.is_8bit and not kind.is_plain_integer:
+            return self.out.dtype.itemsize == 1 and self.out.quantization is not None
+        return self.out.dtype == kind.dtype
 
     def _takes(self, kind: TensorType) -> bool:
         if kind.dtype == FLOAT32:

@@ -140,7 +140,8 @@ class ReverseSequence(Op):
             max(self.axis, self.batch_axis) < len(x.shape)
             and min(self.axis, self.batch_axis) >= 0
             and self.axis != self.batch_axis
-            and lengths.shape == (x.shape[self.batch_axis],),
+            and lengths.shape == (x.shape[self.batch_axis],)
+            and lengths.is_plain_integer,
             f"ReverseSequence: axes {self.axis} and {self.batch_axis} do not fit {x} and {lengths}.",
         )
         return (x,)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edgerun.ir import elementary
 from edgerun.ir.elementwise import Softmax
-from edgerun.ir.op import Op, clamp_round, expect, flushed, quantization_of, rounded, supported
+from edgerun.ir.op import Op, centered, clamp_round, expect, flushed, quantization_of, rounded, supported
 from edgerun.ir.types import FLOAT32, Array, Element, Quantization, TensorType
 
 
@@ -66,12 +66,26 @@ class LogSoftmax(_OfRows):
 
 @dataclass(frozen=True)
 class L2Normalization(_OfRows):
-    """x / max(|x|, 1e-6), |x| being the row's length."""
+    """x / max(|x|, 1e-6), |x| being the row's length; of 8 bits in float64 but for the result divided by the
+    output's scale, which is rounded to float32, clamped and rounded as ever. A row of zeros stays one."""
+
+    out: Element
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
-        return self._of_float(types[0])
+        (x,) = types
+        if x.is_8bit:
+            expect(len(x.shape) > 0, f"L2Normalization needs at least one dimension, got {x}.")
+            supported(self.out.dtype == x.dtype, f"L2Normalization of {x} gives 8 bits, not {self.out}.")
+            return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
+        return self._of_float(x)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        if types[0].is_8bit:
+            q = centered(arrays[0], types[0]).astype(np.float64)
+            length = np.sqrt((q * q).sum(axis=-1, keepdims=True))
+            out = quantization_of(self.out)
+            p = (q / np.maximum(length, 1.0) / out.step).astype(np.float32)
+            return (clamp_round(p, out.zero, *self.out.limits, self.out.dtype),)
         x = flushed(arrays[0])
         with np.errstate(all="ignore"):
             length = np.sqrt((x * x).sum(axis=-1, keepdims=True))
@@ -85,6 +99,7 @@ class LocalResponseNormalization(_OfRows):
     The window ends before c + radius, as TFLite's does (TensorFlow's includes it).
     """
 
+    folds = False
     radius: int
     bias: float
     alpha: float

@@ -23,11 +23,13 @@ class Op:
 
     Subclasses are registered in OPERATORS by their name, which is the same on every floor of the house.
     data_dependent: the shapes of the outputs depend on the data; such an operator runs through eval alone.
+    folds: its value for constants may be computed at load, since that takes about as long as to write it.
     elementwise: each result depends on the inputs at its own place alone, with numpy's broadcasting, so
     that the order of the dimensions does not matter.
     """
 
     data_dependent: ClassVar[bool] = False
+    folds: ClassVar[bool] = True
     elementwise: ClassVar[bool] = False
 
     def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
@@ -64,6 +66,22 @@ class Op:
         return f"{self.name}({', '.join(parts)})"
 
 
+# What Python and numpy raise where a file's numbers make no sense together: too large, of another kind.
+NUMBERS_DO_NOT_FIT = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
+
+
+def evaluate(op: Op, types: Sequence[TensorType], arrays: Sequence[Array | None]) -> tuple[Array, ...]:
+    """What `op` gives for arrays that a file or a caller chose: its eval without numpy's warnings.
+
+    Raises ModelError where the values do not fit the operator.
+    """
+    try:
+        with np.errstate(all="ignore"):
+            return op.eval(types, *arrays)  # type: ignore[arg-type]
+    except NUMBERS_DO_NOT_FIT as error:
+        raise ModelError(f"{op.name}: its operands do not fit it ({error}).") from error
+
+
 FLOAT_TOLERANCE = 1e-5  # of the magnitude
 
 
@@ -72,7 +90,7 @@ def wrong_elements(
 ) -> list[npt.NDArray[np.bool_]]:
     """Per result, where it is not what `op` gives for `arrays`: integers must be equal, floats within the
     tolerance of contract 4.1.5 (equal where the reference is infinite or NaN)."""
-    expected = op.eval(types, *arrays)
+    expected = evaluate(op, types, arrays)
     magnitudes: tuple[Array, ...] | None = None
     wrong = []
     for i, (want, got) in enumerate(zip(expected, results, strict=True)):

@@ -31,6 +31,7 @@ from edgerun.ir.types import FLOAT32, Array, Element, TensorType
 class _Pool2d(Op, abstract=True):
     """Windows over NHWC; positions outside of the image do not count."""
 
+    folds = False
     out: Element
     kernel: Pair
     strides: Pair = (1, 1)
@@ -109,3 +110,18 @@ class AveragePool2d(_Pool2d):
         p = wrap32(total.astype(np.int64)).astype(np.float32) * (ratio / taps).astype(np.float32)
         low, high = clamp_range(self.out, self.clamp)
         return (clamp_round(p, quantization_of(self.out).zero, low, high, self.out.dtype),)
+
+
+@dataclass(frozen=True)
+class L2Pool2d(_Pool2d):
+    """The root of the mean square of each window, of floats."""
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        supported(types[0].dtype == FLOAT32, f"L2Pool2d needs float32, got {types[0]}.")
+        return super().infer(*types)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        squares = flushed(arrays[0]) ** 2
+        total = self._windows(squares, 0, types[0]).sum(axis=(3, 4))
+        taps = self._windows(np.ones_like(squares), 0, types[0]).sum(axis=(3, 4))
+        return (rounded(np.sqrt(total / taps), self.clamp),)

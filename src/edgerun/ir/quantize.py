@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from edgerun.ir import int16
 from edgerun.ir.elementwise import Reals, Unary
 from edgerun.ir.fixed_point import Ints
-from edgerun.ir.op import Op, clamp_round, flushed, quantization_of, supported
+from edgerun.ir.op import Op, clamp_round, expect, flushed, quantization_of, supported
 from edgerun.ir.types import FLOAT16, FLOAT32, INT16, Array, Element, Quantization, TensorType
 
 
@@ -24,18 +24,23 @@ class Quantize(Op):
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
         supported(x.dtype == FLOAT32, f"Quantize needs float32, got {x}.")
-        supported(quantization_of(self.out).per_tensor, f"Quantize to {self.out} must be per tensor.")
+        _check_axis(self.name, x, quantization_of(self.out))
         return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        if self.out.dtype == INT16:
-            return (int16.quantize(arrays[0], self.out),)
         q = quantization_of(self.out)
+        if not q.per_tensor:
+            return (_by_channel(self._quantised, arrays[0], q),)
+        return (self._quantised(arrays[0], q),)
+
+    def _quantised(self, x: Array, q: Quantization) -> Array:
+        if self.out.dtype == INT16:
+            return int16.quantize(x, Element(INT16, q))
         low, high = self.out.limits
         with np.errstate(over="ignore", invalid="ignore"):
-            p = arrays[0].astype(np.float32) / q.scale[0]
+            p = x.astype(np.float32) / q.scale[0]
         p = np.where(np.isnan(p), np.float32(low - q.zero), p)  # as requantize.h says
-        return (clamp_round(p, q.zero, low, high, self.out.dtype),)
+        return clamp_round(p, q.zero, low, high, self.out.dtype)
 
 
 @dataclass(frozen=True)
@@ -71,14 +76,57 @@ class Dequantize(Op):
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
         if x.dtype != FLOAT16:
-            supported(quantization_of(x).per_tensor, f"Dequantize needs a per-tensor input, got {x}.")
+            _check_axis(self.name, x, quantization_of(x))
         return (TensorType(x.shape, FLOAT32),)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         if types[0].dtype == FLOAT16:
             return (arrays[0].astype(np.float32),)
         q = quantization_of(types[0])
-        return ((arrays[0].astype(np.int32) - q.zero).astype(np.float32) * q.scale[0],)
+        return (_by_channel(_real, arrays[0], q) if not q.per_tensor else _real(arrays[0], q),)
+
+
+def _real(x: Array, q: Quantization) -> Array:
+    return (x.astype(np.int32) - q.zero).astype(np.float32) * q.scale[0]  # type: ignore[no-any-return]
+
+
+def _by_channel(function: Callable[[Array, Quantization], Array], x: Array, q: Quantization) -> Array:
+    """The function on each part of x along the axis of the quantisation, which is per channel."""
+    parts = np.split(x, q.scale.size, q.axis)
+    channels = [Quantization(q.scale[i : i + 1], q.zero_point[i : i + 1]) for i in range(q.scale.size)]
+    return np.concatenate([function(*pair) for pair in zip(parts, channels, strict=True)], q.axis)
+
+
+def _check_axis(name: str, x: TensorType, q: Quantization) -> None:
+    fits = q.per_tensor or x.shape[q.axis : q.axis + 1] == (q.scale.size,)
+    expect(fits, f"{name}: {q.scale.size} scales along axis {q.axis} do not fit {x}.")
+
+
+@dataclass(frozen=True)
+class FakeQuantize(Op):
+    """float32 as it is after a quantisation to `bits` of a range that is moved until it has a zero: the
+    steps of TFLite's FAKE_QUANT in float32."""
+
+    low: float
+    high: float
+    bits: int = 8
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        supported(x.dtype == FLOAT32, f"FakeQuantize needs float32, got {x}.")
+        expect(self.low < self.high and 2 <= self.bits <= 16, f"{self} has no range.")
+        return (x,)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        one, most = np.float32(1), np.float32((1 << self.bits) - 1)
+        low, high = np.float32(self.low), np.float32(self.high)
+        scale = (high - low) / most
+        zero = np.clip(np.trunc(-low / scale + np.float32(0.5)), np.float32(0), most)
+        lowest, highest = -zero * scale, (most - zero) * scale
+        x = np.minimum(np.maximum(flushed(arrays[0]).astype(np.float32), lowest), highest)
+        quanta = (x - lowest) * (one / scale)
+        whole = np.trunc(quanta)
+        return ((whole + np.trunc((quanta - whole) * 2)) * scale + lowest,)
 
 
 @dataclass(frozen=True)

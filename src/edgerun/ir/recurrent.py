@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from edgerun.ir import elementary, fixed_point, lstm_fixed
 from edgerun.ir.op import Op, expect, quantization_of, supported
+from edgerun.ir.sums import as_quantised
 from edgerun.ir.types import FLOAT32, INT8, INT16, INT32, Array, Element, Quantization, TensorType
 
 Reals = npt.NDArray[np.float64]
@@ -58,6 +59,18 @@ def _check_states(name: str, states: Sequence[TensorType], sizes: Sequence[int])
         expect(kind.size == size, f"{name}: the state {kind} should have {size} elements.")
 
 
+# How an operator of floats with int8 weights quantises what it multiplies with them: by the range of each
+# row, without or with a zero point. Its weights are the real ones here.
+DYNAMIC = ("none", "symmetric", "asymmetric")
+
+
+def _seen(x: Array, dynamic: str) -> Reals:
+    """What the rows of x count as in a product."""
+    if dynamic == "none":
+        return x.astype(np.float64)
+    return as_quantised(x.astype(np.float32), dynamic == "asymmetric").astype(np.float64)
+
+
 @dataclass(frozen=True)
 class Lstm(Op):
     """x, 24 - 3 constants, h0, c0 -> y, h1, c1: a sequence through a long short-term memory.
@@ -72,6 +85,7 @@ class Lstm(Op):
     the gates are scaled with before normalisation; `activation` is that of floats, 8 bits have tanh.
     """
 
+    folds = False
     out: Element
     cell_clip: float = 0.0
     projection_clip: float = 0.0
@@ -79,6 +93,7 @@ class Lstm(Op):
     activation: str = "tanh"
     hidden: Quantization | None = None
     gate_scales: tuple[float, float, float, float] = lstm_fixed.GATE_SCALES
+    dynamic: str = "none"
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         expect(len(types) == 24, f"Lstm has 24 inputs, got {len(types)}.")
@@ -154,7 +169,8 @@ class Lstm(Op):
 
         results = []
         for step in steps.astype(np.float64):
-            old_h, old_c = h.astype(np.float64), c.astype(np.float64)
+            old_h, old_c = _seen(h, self.dynamic), c.astype(np.float64)
+            step = _seen(step, self.dynamic)
             forget = elementary.logistic(gate(1, step, old_h, old_c))
             update = activate(self.activation, gate(2, step, old_h, old_c))
             admit = 1.0 - forget if w[0] is None else elementary.logistic(gate(0, step, old_h, old_c))
@@ -163,7 +179,7 @@ class Lstm(Op):
             emit = elementary.logistic(gate(3, step, old_h, new_c))
             h = (emit * activate(self.activation, new_c)).astype(np.float32)
             if constants[15] is not None:
-                projected = _wide(h) @ _wide(constants[15]).T
+                projected = _seen(h, self.dynamic) @ _wide(constants[15]).T
                 if constants[16] is not None:
                     projected = projected + _wide(constants[16])
                 h = clip(projected, self.projection_clip).astype(np.float32)
@@ -181,9 +197,11 @@ class Svdf(Op):
     8 bits the limits of the output do it.
     """
 
+    folds = False
     out: Element
     rank: int = 1
     activation: str = "none"
+    dynamic: str = "none"
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         x, features, time, bias, state = types
@@ -242,7 +260,7 @@ class Svdf(Op):
             y = fixed_point.multiply(total, *second) + out.zero
             y = fixed_point.saturate(y, 8).astype(np.int8)
         else:
-            newest = (x.astype(np.float64) @ _wide(features).T).astype(np.float32)
+            newest = (_seen(x, self.dynamic) @ _wide(features).T).astype(np.float32)
             new = np.concatenate([old[..., 1:], newest[..., np.newaxis]], axis=-1)
             real = (new.astype(np.float64) * _wide(time)).sum(axis=-1)
             real = real.reshape(len(x), -1, self.rank).sum(axis=-1)
@@ -262,9 +280,11 @@ class Rnn(Op):
     h = activation(W x + R h + b) for every step of x, which is as Lstm's.
     """
 
+    folds = False
     out: Element
     time_major: bool = False
     activation: str = "tanh"
+    dynamic: str = "none"
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         x, w, r, bias, h = types
@@ -284,7 +304,8 @@ class Rnn(Op):
         x, w, r, bias, h = arrays
         h, results = h.reshape(-1, w.shape[0]), []
         for step in _per_step(x, self.time_major).astype(np.float64):
-            total = step @ _wide(w).T + h.astype(np.float64) @ _wide(r).T + _wide(bias)
+            products = _seen(step, self.dynamic) @ _wide(w).T + _seen(h, self.dynamic) @ _wide(r).T
+            total = products + _wide(bias)
             h = activate(self.activation, total).astype(np.float32)
             results.append(h)
         y = _as_declared(np.stack(results), x.ndim, self.time_major)

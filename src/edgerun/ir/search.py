@@ -14,12 +14,13 @@ from edgerun.ir.types import INT32, INT64, Array, TensorType
 
 @dataclass(frozen=True)
 class TopK(Op):
-    """The `k` largest entries of the last dimension, the largest first, and their indices (int32).
+    """The `k` largest entries of the last dimension, the largest first, and their indices (int32 or int16).
 
     Of equal ones the first comes first; a NaN counts as minus infinity.
     """
 
     k: int
+    dtype: np.dtype[np.generic] = INT32  # of the indices
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
@@ -29,14 +30,14 @@ class TopK(Op):
         )
         supported(x.dtype.kind in "iuf", f"TopK of {x}.")
         values = x.with_shape((*x.shape[:-1], self.k))
-        return values, TensorType(values.shape, INT32)
+        return values, TensorType(values.shape, self.dtype)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         (x,) = arrays
         # What sorts ascending where x descends; -x would overflow.
         key = np.where(np.isnan(x), np.inf, np.negative(x)) if types[0].is_float else np.invert(x)
         indices = np.argsort(key, axis=-1, kind="stable")[..., : self.k]
-        return np.take_along_axis(x, indices, -1), indices.astype(np.int32)
+        return np.take_along_axis(x, indices, -1), indices.astype(self.dtype)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ MAX_HYBRID_DEPTH = 0xFFFF  # products of a hybrid sum, so that none leaves int32
 class SumOfProducts(Op, abstract=True):
     """An operator with inputs x, weights and an optional bias, whose outputs are sums of their products."""
 
+    folds = False
     # Fields of the subclasses. asymmetric: how a hybrid operator quantises x.
     out: Element
     clamp: Clamp
@@ -163,6 +164,12 @@ def quantize_dynamic(
     rounded = _round_away(x.astype(np.float32) * inverse[:, None]).astype(np.float64)
     q = np.clip(rounded + zero[:, None], least, 127)
     return q - zero[:, None], scale, zero
+
+
+def as_quantised(x: Array, asymmetric: bool) -> npt.NDArray[np.float32]:
+    """float32 [n, size] as it is after each row was quantised by its own range."""
+    q, scale, _ = quantize_dynamic(x, asymmetric)
+    return q.astype(np.float32) * scale[:, None]  # type: ignore[no-any-return]
 
 
 def _round_away(x: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

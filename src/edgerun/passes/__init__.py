@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from edgerun.errors import ModelError
 from edgerun.ir.graph import Graph
+from edgerun.ir.op import NUMBERS_DO_NOT_FIT
 from edgerun.passes.eliminate import eliminate
 from edgerun.passes.fold_constants import fold_constants
 from edgerun.passes.fuse_activation import fuse_activation
@@ -43,7 +46,11 @@ def run_passes(graph: Graph, pipeline: Sequence[Pass] = PIPELINE) -> Graph:
     Raises ModelError that names the pass whose result does not hold together.
     """
     for step in pipeline:
-        step.run(graph)
+        try:
+            with np.errstate(all="ignore"):
+                step.run(graph)
+        except NUMBERS_DO_NOT_FIT as error:
+            raise ModelError(f"{graph.name}: in pass {step.name}, numbers do not fit ({error}).") from error
         try:
             graph.check()
         except ModelError as error:

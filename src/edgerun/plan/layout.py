@@ -7,6 +7,8 @@ or a concatenation costs nothing. Each answers whether it could be done; if not,
 
 from __future__ import annotations
 
+from edgerun import knobs
+from edgerun.errors import ModelError
 from edgerun.ir.types import Array, Shape, TensorType
 from edgerun.plan.plan import PlanTensor
 
@@ -16,10 +18,16 @@ class Layout:
 
     def __init__(self) -> None:
         self.tensors: list[PlanTensor] = []
+        self._most = knobs.max_arena_bytes()
         self._external: set[int] = set()  # memory that is not ours to place: inputs, outputs, constants
 
     def new(self, name: str, kind: TensorType, *, data: Array | None = None, external: bool = False) -> int:
-        """A tensor that owns its memory."""
+        """A tensor that owns its memory. Raises ModelError when it alone is larger than an arena may be."""
+        if data is None and kind.nbytes > self._most:
+            raise ModelError(
+                f"Tensor '{name}' ({kind}) needs {kind.nbytes >> 20} MB, "
+                f"EDGERUN_MAX_ARENA_MB allows {self._most >> 20}."
+            )
         i = len(self.tensors)
         channels = kind.shape[-1] if kind.shape else 1
         self.tensors.append(PlanTensor(name, kind, i, 0, channels, data))

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from edgerun import knobs
 from edgerun.errors import ModelError, QuantizationError
+from edgerun.ir.op import evaluate
 from edgerun.ir.types import INT8, Array
 from edgerun.plan.memory import Arena, Block, plan_arena
 from edgerun.plan.plan import ByteTable, Plan, Quantum, Step, Weights
@@ -181,7 +182,7 @@ class Program:
     def _run_host(self, step: Step, buffers: list[memoryview]) -> None:
         assert step.op is not None
         types = [self.plan.tensors[i].type for i in step.inputs]
-        results = step.op.eval(types, *(self.read(i, buffers) for i in step.inputs))
+        results = evaluate(step.op, types, [self.read(i, buffers) for i in step.inputs])
         for i, result in zip(step.outputs, results, strict=True):
             self._view(i, buffers)[...] = self.storage.stored(i, np.asarray(result, order="C"))
 
@@ -489,9 +490,10 @@ def _lay_out(plan: Plan, share: bool) -> tuple[Arena, dict[int, tuple[int, int]]
     owned = [i for i in life if plan.tensors[i].data is None and i not in ports]
     blocks = [Block(plan.tensors[i].name, plan.tensors[i].type.nbytes, *life[i]) for i in owned]
     arena = plan_arena(blocks, share)
-    if arena.nbytes > knobs.max_arena_bytes():
+    nbytes = arena.nbytes + sum(plan.tensors[i].type.nbytes for i in ports)
+    if nbytes > knobs.max_arena_bytes():
         raise ModelError(
-            f"{plan.name}: the activations need {arena.nbytes / 2**20:.1f} MB, "
+            f"{plan.name}: the activations need {nbytes / 2**20:.1f} MB, "
             f"EDGERUN_MAX_ARENA_MB allows {knobs.max_arena_bytes() >> 20}."
         )
     roots = {i: (0, offset) for i, offset in zip(owned, arena.offsets, strict=True)}

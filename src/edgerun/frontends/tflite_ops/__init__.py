@@ -13,6 +13,7 @@ from edgerun.frontends.tflite_ops import (
     bits,
     comparison,
     conv,
+    conv3d,
     detection,
     elementwise,
     gather,
@@ -23,10 +24,13 @@ from edgerun.frontends.tflite_ops import (
     recurrent,
     reduction,
     resize,
+    scatter,
     search,
     shape,
     signal,
     signal_stream,
+    spectrum,
+    suppression,
     transpose_conv,
 )
 from edgerun.frontends.tflite_ops.task import Importer
@@ -35,6 +39,7 @@ _FAMILIES = (
     bits,
     comparison,
     conv,
+    conv3d,
     detection,
     elementwise,
     gather,
@@ -45,10 +50,13 @@ _FAMILIES = (
     recurrent,
     reduction,
     resize,
+    scatter,
     search,
     shape,
     signal,
     signal_stream,
+    spectrum,
+    suppression,
     transpose_conv,
 )
 IMPORTERS: Mapping[str, Importer] = {

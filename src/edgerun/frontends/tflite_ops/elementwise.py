@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 from edgerun.frontends.tflite_ops.task import ACTIVATIONS, Import, Importer
 from edgerun.ir.arithmetic import (
+    AddN,
+    Atan2,
     Div,
     FloorDiv,
     FloorMod,
@@ -77,6 +79,8 @@ def _clip(clamp: Clamp) -> Callable[[Import], Op]:
 IMPORTERS: Mapping[str, Importer] = {
     "ABS": _unary(Abs),
     "ADD": _binary(Add),
+    "ADD_N": lambda task: AddN(),
+    "ATAN2": _binary(Atan2),
     "CEIL": _unary(Ceil),
     "COS": _unary(Cos),
     "DIV": _binary(Div),

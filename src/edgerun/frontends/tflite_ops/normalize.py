@@ -11,7 +11,7 @@ from edgerun.ir.op import NO_CLAMP, Op, supported
 
 def l2_normalization(task: Import) -> Op:
     supported(task.clamp == NO_CLAMP, "L2_NORMALIZATION with a fused activation.")
-    return L2Normalization()
+    return L2Normalization(task.out)
 
 
 def local_response(task: Import) -> Op:

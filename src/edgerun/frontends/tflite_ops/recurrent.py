@@ -22,18 +22,23 @@ def _remember(task: Import, *states: int) -> None:
         task.states.append((read, written))
 
 
-def _with_real_weights(task: Import) -> None:
-    """Gives an operator of floats the real numbers of its 8-bit weights."""
+def _with_real_weights(task: Import) -> str:
+    """Gives an operator of floats the real numbers of its 8-bit weights; how it then quantises what it
+    multiplies with them. The first files call their int8 weights uint8."""
     if task.type(0).dtype != FLOAT32:
-        return
+        return "none"
+    dynamic = "none"
     for i, value in enumerate(task.inputs):
         if value is None or value.data is None or value.type.dtype not in (INT8, UINT8):
             continue
         q = quantization_of(value.type)
         supported(q.per_tensor, f"its weights {value.type} are not per tensor")
-        real = ((value.data.astype(np.int32) - q.zero) * q.scale[0]).astype(np.float32)
+        zero = q.zero if value.type.dtype == INT8 else 0
+        real = ((value.data.view(np.int8).astype(np.int32) - zero) * q.scale[0]).astype(np.float32)
         real.setflags(write=False)
         task.inputs[i] = Value(f"{value.name}/real", TensorType(real.shape, FLOAT32), data=real)
+        dynamic = "asymmetric" if task.options["asymmetric_quantize_inputs"] else "symmetric"
+    return dynamic
 
 
 def _lstm(task: Import, time_major: bool) -> Op:
@@ -42,7 +47,7 @@ def _lstm(task: Import, time_major: bool) -> Op:
     supported(len(within) in (0, 5), "only the 8-bit arithmetic with a 16-bit cell is there")
     task.inputs += [None] * (24 - len(task.inputs))
     _remember(task, 18, 19)
-    _with_real_weights(task)
+    dynamic = _with_real_weights(task)
     task.inputs = task.inputs[:18] + task.inputs[20:] + task.inputs[18:20]
     scales, hidden = GATE_SCALES, None
     if within and task.type(0).dtype != FLOAT32:
@@ -58,6 +63,7 @@ def _lstm(task: Import, time_major: bool) -> Op:
         task.options["fused_activation_function"],
         hidden,
         scales,
+        dynamic,
     )
 
 
@@ -73,15 +79,15 @@ def lstm(task: Import) -> Op:
 def svdf(task: Import) -> Op:
     expect(len(task.inputs) == 5, f"It has {len(task.inputs)} inputs, expected 5.")
     _remember(task, 4)
-    _with_real_weights(task)
-    return Svdf(task.out, int(task.options["rank"]), task.options["fused_activation_function"])
+    dynamic = _with_real_weights(task)
+    return Svdf(task.out, int(task.options["rank"]), task.options["fused_activation_function"], dynamic)
 
 
 def _rnn(task: Import, time_major: bool) -> Op:
     expect(len(task.inputs) == 5, f"It has {len(task.inputs)} inputs, expected 5.")
     _remember(task, 4)
-    _with_real_weights(task)
-    return Rnn(task.out, time_major, task.options["fused_activation_function"])
+    dynamic = _with_real_weights(task)
+    return Rnn(task.out, time_major, task.options["fused_activation_function"], dynamic)
 
 
 IMPORTERS: Mapping[str, Importer] = {

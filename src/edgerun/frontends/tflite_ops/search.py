@@ -7,16 +7,24 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgerun.frontends.tflite_ops.task import Import, Importer
-from edgerun.ir.op import Op
+from edgerun.ir.op import Op, expect
 from edgerun.ir.search import Bucketize, TopK, Unique, Where
-from edgerun.ir.types import INT64
+from edgerun.ir.types import INT32, INT64
 
 
 def top_k(task: Import) -> Op:
-    return TopK(int(task.constants("k")[0].item()))
+    return TopK(int(task.constants("k")[0].item()), task.outputs[1].type.dtype)
+
+
+def unique(task: Import) -> Op:
+    expect(len(task.outputs) == 2, f"UNIQUE has {len(task.outputs)} outputs, expected 2.")
+    dtype = task.outputs[1].type.dtype
+    expect(dtype in (INT32, INT64), f"UNIQUE counts in int32 or int64, not in {dtype}.")
+    return Unique(dtype)
 
 
 def where(task: Import) -> Op:
+    expect(len(task.outputs) == 1, f"WHERE has {len(task.outputs)} outputs, expected 1.")
     known = task.known.array(task.value(0))
     return Where() if known is None else task.give(np.argwhere(known).astype(INT64))
 
@@ -28,6 +36,6 @@ def bucketize(task: Import) -> Op:
 IMPORTERS: Mapping[str, Importer] = {
     "BUCKETIZE": bucketize,
     "TOPK_V2": top_k,
-    "UNIQUE": lambda task: Unique(task.outputs[1].type.dtype),
+    "UNIQUE": unique,
     "WHERE": where,
 }

@@ -10,7 +10,7 @@ from edgerun.errors import FormatError, UnsupportedOperatorError
 from edgerun.formats.tflite_model import Operator
 from edgerun.ir.conv import Padding, Pair
 from edgerun.ir.graph import Node, Value
-from edgerun.ir.op import NO_CLAMP, Clamp, Op, expect
+from edgerun.ir.op import NO_CLAMP, Clamp, Op, evaluate, expect
 from edgerun.ir.quantize import Requantize
 from edgerun.ir.shape import Reshape
 from edgerun.ir.types import Array, Element, TensorType
@@ -52,7 +52,7 @@ class Known:
             if last.data is not None or last in self._arrays or node is None:
                 todo.pop()
                 continue
-            if sum(v.type.nbytes for v in node.outputs) > knobs.max_fold_bytes():
+            if not node.op.folds or sum(v.type.nbytes for v in node.outputs) > knobs.max_fold_bytes():
                 return None
             inputs = [v for v in node.inputs if v is not None and v.data is None and v not in self._arrays]
             if any(v not in self._producers for v in inputs):
@@ -61,7 +61,7 @@ class Known:
                 todo += inputs
                 continue
             arrays = [None if v is None else self._now(v) for v in node.inputs]
-            results = node.op.eval(node.types(), *arrays)  # type: ignore[arg-type]
+            results = evaluate(node.op, node.types(), arrays)
             self._arrays.update(zip(node.outputs, results, strict=True))
             todo.pop()
         return self._now(value)
@@ -124,6 +124,7 @@ class Import:
         data = self.known.array(self.value(i))
         if data is None:
             raise NeedsValue(name, self.value(i))
+        expect(data.dtype.kind != "c", f"Its {name} is complex.")
         return data
 
     def constants(self, *names: str) -> list[Array]:
@@ -134,7 +135,9 @@ class Import:
 
     def integers(self, name: str) -> tuple[int, ...]:
         """The one constant input behind the first, as integers."""
-        return tuple(int(v) for v in self.constants(name)[0].reshape(-1))
+        (array,) = self.constants(name)
+        expect(array.dtype.kind in "iu", f"Its {name} must be integers, got {array.dtype}.")
+        return tuple(int(v) for v in array.reshape(-1))
 
     def apply(self, op: Op, i: int = 0) -> None:
         """Puts `op`, of one input and one output, between input i and the operator."""

@@ -232,6 +232,8 @@ def _fully_connected(lo: Lowering, node: Node) -> None:
         return
     n, k = node.types()[1].shape
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
+    if n == 0:
+        return  # nothing to write
     rows = math.prod(lo.shape(y)) // n
     read = read_by(lo, node, "conv", lo.reshaped(x, (rows, 1, 1, k)))
     convolve(lo, node, "conv", read, lo.reshaped(y, (rows, 1, 1, n)), POINT, (n, k))

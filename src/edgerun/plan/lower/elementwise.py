@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgerun.ir.arithmetic import Div, FloorDiv, Maximum, Minimum, Prelu, SquaredDifference
+from edgerun.ir.arithmetic import Atan2, Div, FloorDiv, Maximum, Minimum, Prelu, SquaredDifference
 from edgerun.ir.elementwise import (
     Add,
     Binary,
@@ -33,8 +33,9 @@ def _binary(lo: Lowering, node: Node) -> None:
     a, b = lo.tensor(node.inputs[0]), lo.tensor(node.inputs[1])
     y = lo.tensor(node.outputs[0])
     kind = node.types()[0]
-    if kind.is_plain_integer and kind.dtype not in (INT32, INT64):
-        lo.host(node)  # rare
+    rare = kind.is_plain_integer and kind.dtype not in (INT32, INT64)
+    if rare or isinstance(op, Atan2):
+        lo.host(node)
     elif kind.is_8bit:
         _quantised(lo, node, a, b, y)
     elif not kind.is_float:

@@ -7,9 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from edgerun.errors import UnsupportedOperatorError
+import numpy as np
+
+from edgerun.errors import ModelError, UnsupportedOperatorError
 from edgerun.ir.graph import Graph, Node, Value
-from edgerun.ir.op import Clamp, Op, clamp_range, quantization_of
+from edgerun.ir.op import NUMBERS_DO_NOT_FIT, Clamp, Op, clamp_range, quantization_of
 from edgerun.ir.types import INT32, Array, Element, Shape
 from edgerun.plan.layout import Layout
 from edgerun.plan.plan import Attribute, Plan, PlanState, Quantum, Step, Weights
@@ -39,21 +41,29 @@ class Lowering:
                 outputs.append(self._value(value, external=True))
         for node in self.graph.nodes:
             self._node = node
-            if all(0 in value.type.shape for value in node.outputs):
-                for value in node.outputs:
-                    self.tensor(value)  # nothing to compute
-                continue
-            lowering = lowering_of_int16(node) if _of_int16(node) else lowering_of(type(node.op))
-            if lowering is None:
-                self.host(node)
-            else:
-                lowering(self, node)
+            self._lower(node)
         self._node = None
         for value, made in copies:
             self.copy(self.tensor(value), made, value.type.shape)
         self._write_states([state.tensor for state in states])
         values = {v.name: i for v, i in self._ids.items()}
         return Plan(self.graph.name, self.layout.tensors, self.steps, inputs, outputs, values, states)
+
+    def _lower(self, node: Node) -> None:
+        if all(0 in value.type.shape for value in node.outputs):
+            for value in node.outputs:
+                self.tensor(value)  # nothing to compute
+            return
+        lowering = lowering_of_int16(node) if _of_int16(node) else lowering_of(type(node.op))
+        if lowering is None:
+            self.host(node)
+            return
+        try:
+            with np.errstate(all="ignore"):
+                lowering(self, node)
+        except NUMBERS_DO_NOT_FIT as error:
+            where = f"{self.graph.name}: {node.op.name} '{node.outputs[0].name}'"
+            raise ModelError(f"{where}: its numbers do not fit it ({error}).") from error
 
     def _write_states(self, memory: list[int]) -> None:
         """Copies what the next run starts with into the memory of the states, when nobody reads the old

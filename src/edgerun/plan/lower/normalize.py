@@ -29,6 +29,9 @@ def _log_softmax(lo: Lowering, node: Node) -> None:
 
 @lowers(L2Normalization)
 def _l2_normalization(lo: Lowering, node: Node) -> None:
+    if node.types()[0].is_8bit:
+        lo.host(node)  # rare
+        return
     lo.step("l2_normalize", (lo.tensor(node.inputs[0]),), (lo.tensor(node.outputs[0]),), {})
 
 

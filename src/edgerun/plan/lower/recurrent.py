@@ -11,7 +11,7 @@ from edgerun.ir import lstm_fixed
 from edgerun.ir.fixed_point import Multiplier
 from edgerun.ir.graph import Node
 from edgerun.ir.op import quantization_of
-from edgerun.ir.recurrent import Lstm, Svdf
+from edgerun.ir.recurrent import DYNAMIC, Lstm, Svdf
 from edgerun.ir.types import INT8, Array
 from edgerun.plan.lower.lowering import Lowering, constant, lowers
 from edgerun.plan.plan import Attribute
@@ -116,6 +116,7 @@ def _lstm_float(node: Node, op: Lstm, gates: range) -> dict[str, Attribute]:
     ]  # of x, of h
     biases = [constant(node, 12 + g) for g in gates]
     attributes: dict[str, Attribute] = {
+        "dynamic": DYNAMIC.index(op.dynamic),
         "cell_clip": op.cell_clip,
         "projection_clip": op.projection_clip,
         "activation": op.activation,
@@ -157,6 +158,7 @@ def _svdf(lo: Lowering, node: Node) -> None:
         }
     else:
         attributes |= {
+            "dynamic": DYNAMIC.index(op.dynamic),
             "activation": op.activation,
             "features": _padded(features.T, np.float32),
             "time": time,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from edgerun.ir.graph import Node
 from edgerun.ir.search import TopK
+from edgerun.ir.types import INT32
 from edgerun.plan.lower.lowering import Lowering, lowers
 
 
 @lowers(TopK)
 def _top_k(lo: Lowering, node: Node) -> None:
+    if node.outputs[1].type.dtype != INT32:
+        lo.host(node)  # rare
+        return
     x = lo.tensor(node.inputs[0])
     values, indices = map(lo.tensor, node.outputs)
     if node.outputs[0].type.size:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgerun import knobs
 from edgerun.ir.conv import Conv2d
 from edgerun.ir.graph import Node, Value
+from edgerun.ir.op import supported
 from edgerun.ir.transpose_conv import TransposeConv
 from edgerun.ir.types import Array, Quantization, TensorType
 from edgerun.plan.lower.conv import convolve, read_by, window_of
@@ -113,6 +115,8 @@ def _square_weights(w: Array, zero: Array, rows: _Axis, columns: _Axis) -> Array
     """[stride * stride * outputs, taps, taps, inputs] of OHWI weights, with `zero` where there is no tap."""
     channels, _, _, depth = w.shape
     shape = (rows.stride, columns.stride, channels, rows.taps, columns.taps, depth)
+    most = knobs.max_fold_bytes()
+    supported(math.prod(shape) * w.itemsize <= most, f"TransposeConv: weights of {shape} are too large.")
     made = np.empty(shape, w.dtype)
     made[...] = zero.astype(w.dtype).reshape(1, 1, -1, 1, 1, 1)
     for ky in range(rows.kernel):
