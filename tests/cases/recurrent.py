@@ -54,9 +54,7 @@ def lstm(
 
     def activations(label: str, shape: tuple[int, ...], q: Q, variable: bool = False) -> int:
         if quantised:
-            return net.tensor(
-                label, shape, q.dtype, scale=q.scale, zero_point=q.zero, is_variable=variable
-            )
+            return net.tensor(label, shape, q.dtype, scale=q.scale, zero_point=q.zero, is_variable=variable)
         return net.tensor(label, shape, "float32", is_variable=variable)
 
     def gates(label: str, shape: tuple[int, ...], scale: float, dtype: str, without: str = "") -> list[int]:
@@ -66,7 +64,8 @@ def lstm(
     none = [-1] * 4
     scale = 0.01 if quantised or hybrid else 0.5
     x = activations("x", shape, x_q)
-    peepholes = gates("peephole", (cells,), 2.0**-14 if quantised else 0.3, narrow, "cell")
+    spread, kind = (0.005, "int8") if hybrid else (2.0**-14 if quantised else 0.3, narrow)
+    peepholes = gates("peephole", (cells,), spread, kind, "cell")
     operands = [
         x,
         *gates("w", (cells, n), scale, matrix),
@@ -100,6 +99,46 @@ def lstm(
         options["time_major"] = time_major
     net.operator(name, operands, [y], options, intermediates=within)
     return net.finish([x], [y])
+
+
+def bidirectional(
+    batch: int = 2,
+    time: int = 4,
+    n: int = 5,
+    cells: int = 6,
+    projection: int = 0,
+    cifg: bool = False,
+    merge: bool = False,
+    time_major: bool = False,
+    hybrid: bool = False,
+) -> bytes:
+    """Two LSTMs over one sequence, the second from its end."""
+    net = Net()
+    out, matrix, scale = projection or cells, "int8" if hybrid else "float32", 0.01 if hybrid else 0.5
+    shape = (time, batch, n) if time_major else (batch, time, n)
+    operands = [net.tensor("x", shape, "float32")]
+
+    def gates(label: str, shape: tuple[int, ...], scale: float, dtype: str) -> list[int]:
+        absent = ["input"] if cifg else []
+        return [-1 if g in absent else _constant(net, f"{label}/{g}", shape, scale, dtype) for g in GATES]
+
+    for way in ("forward", "backward"):
+        operands += gates(f"{way}/w", (cells, n), scale, matrix) + gates(
+            f"{way}/r", (cells, out), scale, matrix
+        )
+        operands += [-1] * 3 + gates(f"{way}/bias", (cells,), 0.5, "float32")
+        operands.append(
+            _constant(net, f"{way}/projection", (out, cells), scale, matrix) if projection else -1
+        )
+        operands.append(-1)
+    for way in ("forward", "backward"):
+        operands.append(net.tensor(f"{way}/h", (batch, out), "float32", is_variable=True))
+        operands.append(net.tensor(f"{way}/c", (batch, cells), "float32", is_variable=True))
+    wide = (*shape[:-1], 2 * out if merge else out)
+    outputs = [net.tensor(name, wide, "float32") for name in ("y", "z")[: 1 if merge else 2]]
+    options = {"fused_activation_function": "tanh", "merge_outputs": merge, "time_major": time_major}
+    net.operator("BIDIRECTIONAL_SEQUENCE_LSTM", [*operands, *[-1] * 9], outputs, options)
+    return net.finish(operands[:1], outputs)
 
 
 def svdf(
@@ -208,15 +247,28 @@ SVDFS: list[dict[str, Any]] = [
     {"memory": 1, "bias": False},
 ]
 
+BOTH_WAYS: list[dict[str, Any]] = [
+    {},
+    {"merge": True, "time_major": True},
+    {"projection": 4, "cifg": True},
+    {"hybrid": True, "merge": True, "batch": 1},
+]
+
 CASES: list[Case] = [
     *make("Lstm", lstm, *LSTMS, ALL, *({"activation": a} for a in ("relu", "relu6"))),
-    # LiteRT quantises the inputs of 8-bit weights as it goes; here the real weights are computed with.
-    *make("Lstm", lstm, {"hybrid": True}, {"hybrid": True, "projection": 4}, litert=False),
+    *make(
+        "Lstm",
+        lstm,
+        *({"hybrid": True, **v} for v in LSTMS),
+        {"hybrid": True, "asymmetric": True, "projection": 4},
+    ),
     *make("Lstm", lstm, *FIXED_LSTMS),
     *make("Lstm", lstm, {"quantised": True, **ALL}, litert=False),
+    *make("BidirectionalLstm", bidirectional, *BOTH_WAYS),
     *make("Svdf", svdf, *SVDFS, *({**v, "state": "int16", "activation": "relu"} for v in SVDFS)),
+    *make("Svdf", svdf, *({**v, "hybrid": True} for v in SVDFS), {"hybrid": True, "asymmetric": True}),
     # Only TFLite Micro has an int8 state.
-    *make("Svdf", svdf, {"hybrid": True}, *({**v, "state": "int8"} for v in SVDFS), litert=False),
+    *make("Svdf", svdf, *({**v, "state": "int8"} for v in SVDFS), litert=False),
     *make(
         "Rnn",
         rnn,
@@ -224,5 +276,6 @@ CASES: list[Case] = [
         {"time_major": True, "batch": 2},
         {"activation": "relu"},
         {"name": "RNN", "batch": 2},
+        {"hybrid": True},
     ),
 ]

@@ -24,6 +24,7 @@ def transpose_conv(
     per_channel: bool = True,
     bias: bool = True,
     float: bool = False,
+    hybrid: bool = False,
     mediapipe: bool = False,
 ) -> bytes:
     """TRANSPOSE_CONV; `extra` is subtracted from the output's size. Or MediaPipe's operator, of floats."""
@@ -35,7 +36,9 @@ def transpose_conv(
     shape, y_shape = (c_out, *kernel, c_in), (batch, *out, c_out)
     if float:
         data = net.rng.normal(0, 0.5, shape).astype(np.float32)
-        inputs = [net.tensor("w", shape, "float32", data=data)]
+        inputs = [
+            net.weights(shape, 0, w, per_channel) if hybrid else net.tensor("w", shape, "float32", data=data)
+        ]
         inputs.append(net.tensor("x", (batch, *size, c_in), "float32"))
         y = net.tensor("y", y_shape, "float32")
         spreads = net.rng.normal(0, 1, c_out).astype(np.float32)
@@ -69,6 +72,7 @@ _SHAPES: list[dict[str, Any]] = [
 
 CASES: list[Case] = [
     *make("TransposeConv", transpose_conv, *_SHAPES, *({"float": True, **shape} for shape in _SHAPES)),
+    *make("TransposeConv", transpose_conv, *({"float": True, "hybrid": True, **v} for v in _SHAPES[:5])),
     *make(
         "TransposeConv",
         transpose_conv,

@@ -105,9 +105,7 @@ class Probe:
         inputs = [-1 if t is None else tensor(net, f"in{i}", t) for i, t in enumerate(self.inputs)]
         outputs = [tensor(net, f"out{i}", t) for i, t in enumerate(self.outputs)]
         within = [tensor(net, f"within{i}", t) for i, t in enumerate(self.within)]
-        net.operator(
-            self.operator, inputs, outputs, self.options, version=self.version, intermediates=within
-        )
+        net.operator(self.operator, inputs, outputs, self.options, version=self.version, intermediates=within)
         fed = [i for i, t in zip(inputs, self.inputs, strict=True) if _is_fed(t)]
         return net.finish(fed, outputs)
 

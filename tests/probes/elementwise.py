@@ -8,10 +8,10 @@ from typing import Any
 from cases.base import Q
 from probes.base import EVERY, KINDS, Kind, Probe, T, other, out
 
-_UNARY = (
-    "ABS CEIL COS ELU EXP FLOOR GELU HARD_SWISH LEAKY_RELU LOG LOGISTIC NEG RELU RELU6 RELU_0_TO_1"
-    " RELU_N1_TO_1 ROUND RSQRT SIGN SIN SQRT SQUARE TANH LOGICAL_NOT ZEROS_LIKE"
-).split()
+_UNARY = """
+ABS CEIL COS ELU EXP FLOOR GELU HARD_SWISH LEAKY_RELU LOG LOGISTIC NEG RELU RELU6 RELU_0_TO_1
+RELU_N1_TO_1 ROUND RSQRT SIGN SIN SQRT SQUARE TANH LOGICAL_NOT ZEROS_LIKE
+"""
 _POSITIVE = {"LOG", "SQRT", "RSQRT"}
 _UNIT = {  # the output that TFLite asks for
     "LOGISTIC": {"int8": (1 / 256, -128), "uint8": (1 / 256, 0), "int16": (2.0**-15, 0)},
@@ -19,10 +19,10 @@ _UNIT = {  # the output that TFLite asks for
 }
 _OPTIONS = {"LEAKY_RELU": {"alpha": 0.3}}
 
-_BINARY = (
-    "ADD SUB MUL DIV FLOOR_DIV FLOOR_MOD MAXIMUM MINIMUM POW SQUARED_DIFFERENCE PRELU ATAN2 LOGICAL_AND"
-    " LOGICAL_OR EQUAL NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL BITWISE_XOR RIGHT_SHIFT"
-).split()
+_BINARY = """
+ADD SUB MUL DIV FLOOR_DIV FLOOR_MOD MAXIMUM MINIMUM POW SQUARED_DIFFERENCE PRELU ATAN2 LOGICAL_AND
+LOGICAL_OR EQUAL NOT_EQUAL LESS LESS_EQUAL GREATER GREATER_EQUAL BITWISE_XOR RIGHT_SHIFT
+"""
 _COMPARE = {"EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"}
 _ACTIVATED = {"ADD", "SUB", "MUL", "DIV"}
 
@@ -39,16 +39,20 @@ def _unary(name: str, label: str, kind: Kind) -> Iterator[Probe]:
             high = {"int8": 127, "uint8": 255, "int16": 32767}[kind.dtype]
             low = kind.zero + 1
     for variant, shape in {
-        "": (2, 3, 4, 5), "scalar": (), "1-D": (7,), "5-D": (1, 2, 1, 3, 2), "empty": (0, 3)
+        "": (2, 3, 4, 5),
+        "scalar": (),
+        "1-D": (7,),
+        "5-D": (1, 2, 1, 3, 2),
+        "empty": (0, 3),
     }.items():
         yield Probe(name, label, variant or "4-D", (T(shape, kind, None, low, high),), (out(y),), options)
     if isinstance(kind, Q) and name not in _UNIT:
         fields: dict[str, Any] = {"options": options}
-        yield Probe(name, label, "rescaled", (T((3, 7), kind, None, low, high),), (out(other(kind)),), **fields)
-    if name == "GELU":
         yield Probe(
-            name, label, "approximate", (T((2, 5), kind),), (out(y),), {"approximate": True}
+            name, label, "rescaled", (T((3, 7), kind, None, low, high),), (out(other(kind)),), **fields
         )
+    if name == "GELU":
+        yield Probe(name, label, "approximate", (T((2, 5), kind),), (out(y),), {"approximate": True})
 
 
 def _binary(name: str, label: str, kind: Kind) -> Iterator[Probe]:
@@ -63,11 +67,11 @@ def _binary(name: str, label: str, kind: Kind) -> Iterator[Probe]:
         low, high = 0, 5
 
     def second(shape: tuple[int, ...], b: Kind = kind, data: Any = None) -> T:
-        l, h = low, high
+        least, most = low, high
         if name in {"DIV", "FLOOR_DIV", "FLOOR_MOD"} and label != "float32":
             info = {"int8": 127, "uint8": 255, "int16": 32767}
-            l, h = (b.zero + 1, info[b.dtype]) if isinstance(b, Q) else (1, 9)
-        return T(shape, b, data, l, h)
+            least, most = (b.zero + 1, info[b.dtype]) if isinstance(b, Q) else (1, 9)
+        return T(shape, b, data, least, most)
 
     def first(shape: tuple[int, ...], data: Any = None) -> T:
         return T(shape, kind, data, low, high)
@@ -96,26 +100,36 @@ def _binary(name: str, label: str, kind: Kind) -> Iterator[Probe]:
     yield probe("second constant", first((2, 3, 4)), second((4,), data=True))
     yield probe("first constant", first((2, 3, 4), True), second((2, 3, 4)))
     if isinstance(kind, Q):
-        yield probe("three scales", first((3, 7)), second((3, 7), other(kind)), y if y == "bool" else other(other(kind)))
+        yield probe(
+            "three scales",
+            first((3, 7)),
+            second((3, 7), other(kind)),
+            y if y == "bool" else other(other(kind)),
+        )
         yield probe("second rescaled", first((3, 7)), second((3, 7), other(kind)))
     if name in _ACTIVATED:
         for activation in ("relu", "relu6", "relu_n1_to_1", "tanh"):
-            yield probe(
-                activation, first((3, 7)), second((3, 7)), y, fused_activation_function=activation
-            )
+            yield probe(activation, first((3, 7)), second((3, 7)), y, fused_activation_function=activation)
     if name == "PRELU" and label == "int16":
         yield probe("8-bit slopes", first((2, 3, 4)), T((1, 1, 4), Q(0.004, 0), True), kind)
     if name in {"ADD", "SUB"} and label == "int16":
         for flag in (False, True):
             power = Q(2.0**-9, 0, "int16")
             yield Probe(
-                name, label, f"powers of two, pot_scale_int16={flag}",
-                (T((3, 7), power), T((3, 7), Q(2.0**-10, 0, "int16"))), (out(Q(2.0**-8, 0, "int16")),),
+                name,
+                label,
+                f"powers of two, pot_scale_int16={flag}",
+                (T((3, 7), power), T((3, 7), Q(2.0**-10, 0, "int16"))),
+                (out(Q(2.0**-8, 0, "int16")),),
                 {"pot_scale_int16": flag},
             )
             yield Probe(
-                name, label, f"pot_scale_int16={flag}", (T((3, 7), kind), T((3, 7), other(kind))),
-                (out(other(other(kind))),), {"pot_scale_int16": flag},
+                name,
+                label,
+                f"pot_scale_int16={flag}",
+                (T((3, 7), kind), T((3, 7), other(kind))),
+                (out(other(other(kind))),),
+                {"pot_scale_int16": flag},
             )
 
 
@@ -138,13 +152,23 @@ def _others() -> Iterator[Probe]:
                 yield Probe(name, label, variant, (T(c, "bool"), T(a, kind), T(b, kind)), (out(kind),))
         if isinstance(kind, Q):
             yield Probe(
-                "SELECT_V2", label, "other scales",
-                (T((2, 3), "bool"), T((2, 3), kind), T((2, 3), other(kind))), (out(kind),),
+                "SELECT_V2",
+                label,
+                "other scales",
+                (T((2, 3), "bool"), T((2, 3), kind), T((2, 3), other(kind))),
+                (out(kind),),
             )
         for narrow in (False, True):
             for bits in (4, 8, 16):
                 options = {"min": -3.0, "max": 4.5, "num_bits": bits, "narrow_range": narrow}
-                yield Probe("FAKE_QUANT", label, f"{bits} bits, narrow={narrow}", (T((2, 9), kind),), (out(kind),), options)
+                yield Probe(
+                    "FAKE_QUANT",
+                    label,
+                    f"{bits} bits, narrow={narrow}",
+                    (T((2, 9), kind),),
+                    (out(kind),),
+                    options,
+                )
         options = {"min": 0.5, "max": 4.5, "num_bits": 8}
         yield Probe("FAKE_QUANT", label, "without zero", (T((2, 9), kind),), (out(kind),), options)
         options = {"min": -4.5, "max": -0.5, "num_bits": 8}
@@ -156,24 +180,50 @@ def _others() -> Iterator[Probe]:
         for b, y in EVERY.items():
             low, high = (0, 100) if "uint" in f"{x}{y}" else (-100, 100)
             yield Probe(
-                "CAST", a, f"to {b}", (T((3, 5), x, None, low, high),), (out(y),),
+                "CAST",
+                a,
+                f"to {b}",
+                (T((3, 5), x, None, low, high),),
+                (out(y),),
                 {"in_data_type": _name(x), "out_data_type": _name(y)},
             )
     for a, x in EVERY.items():
         for b, y in EVERY.items():
-            if isinstance(x, Q) or x == "float32":
-                if isinstance(y, Q) or y in ("float32", "int32"):
-                    z: Kind = Q(0.003, 0, "int32") if y == "int32" else y
-                    yield Probe("QUANTIZE", a, f"to {b}", (T((3, 5), x),), (out(other(z)),))
-    yield Probe("QUANTIZE", "int32 quantised", "to int8", (T((3, 5), Q(0.001, 0, "int32")),), (out(KINDS["int8"]),))
-    yield Probe("QUANTIZE", "int32 quantised", "to int16", (T((3, 5), Q(0.001, 0, "int32")),), (out(KINDS["int16"]),))
+            real = isinstance(x, Q) or x == "float32"
+            if real and (isinstance(y, Q) or y in ("float32", "int32")):
+                z: Kind = Q(0.003, 0, "int32") if y == "int32" else y
+                yield Probe("QUANTIZE", a, f"to {b}", (T((3, 5), x),), (out(other(z)),))
+    yield Probe(
+        "QUANTIZE", "int32 quantised", "to int8", (T((3, 5), Q(0.001, 0, "int32")),), (out(KINDS["int8"]),)
+    )
+    yield Probe(
+        "QUANTIZE", "int32 quantised", "to int16", (T((3, 5), Q(0.001, 0, "int32")),), (out(KINDS["int16"]),)
+    )
     for a in ("int8", "uint8", "int16"):
         x = KINDS[a]
         assert isinstance(x, Q)
         per = Q(0.1, 0 if a != "uint8" else 128, a)
-        yield Probe("QUANTIZE", "float32", f"to {a} per channel", (T((3, 5)),), (T((3, 5), per, scales=(0.1, 0.2, 0.05, 0.3, 0.1), axis=1),))
-        yield Probe("DEQUANTIZE", f"{a} per channel", "", (T((3, 5), per, scales=(0.1, 0.2, 0.05, 0.3, 0.1), axis=1),), (out("float32"),))
-        yield Probe("DEQUANTIZE", f"{a} per channel", "constant", (T((3, 5), per, True, scales=(0.1, 0.2, 0.05, 0.3, 0.1), axis=1),), (out("float32"),))
+        yield Probe(
+            "QUANTIZE",
+            "float32",
+            f"to {a} per channel",
+            (T((3, 5)),),
+            (T((3, 5), per, scales=(0.1, 0.2, 0.05, 0.3, 0.1), axis=1),),
+        )
+        yield Probe(
+            "DEQUANTIZE",
+            f"{a} per channel",
+            "",
+            (T((3, 5), per, scales=(0.1, 0.2, 0.05, 0.3, 0.1), axis=1),),
+            (out("float32"),),
+        )
+        yield Probe(
+            "DEQUANTIZE",
+            f"{a} per channel",
+            "constant",
+            (T((3, 5), per, True, scales=(0.1, 0.2, 0.05, 0.3, 0.1), axis=1),),
+            (out("float32"),),
+        )
     for a, x in EVERY.items():
         for v, shape in {"": (2, 3, 4), "scalar": (), "empty": (0, 3)}.items():
             yield Probe("DEQUANTIZE", a, v, (T(shape, x),), (out("float32"),))
@@ -185,10 +235,14 @@ def _name(kind: Kind) -> str:
 
 
 def every() -> Iterator[Probe]:
-    for name in _UNARY:
+    for name in _UNARY.split():
         for label, kind in KINDS.items():
             yield from _unary(name, label, kind)
-    for name in _BINARY:
-        for label, kind in EVERY.items() if name in {"EQUAL", "BITWISE_XOR", "RIGHT_SHIFT", "MAXIMUM", "MINIMUM", "ADD"} else KINDS.items():
+    for name in _BINARY.split():
+        for label, kind in (
+            EVERY.items()
+            if name in {"EQUAL", "BITWISE_XOR", "RIGHT_SHIFT", "MAXIMUM", "MINIMUM", "ADD"}
+            else KINDS.items()
+        ):
             yield from _binary(name, label, kind)
     yield from _others()

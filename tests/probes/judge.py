@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from cases.base import Graph, tolerances
+from cases.base import tolerances
 from edgerun.errors import EdgerunError
 from edgerun.frontends import load_graph
 from edgerun.ir.types import Array
@@ -18,8 +18,7 @@ from edgerun.session import Session
 from probes.base import Probe
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """litert: it "runs", it "refuses", or it "crashes". edgerun: it "agrees", it "refuses", it "runs" where
     LiteRT does not, it "differs", or it "fails" without a sentence of ours; `reason` says why."""
 
@@ -47,7 +46,7 @@ def judge(probe: Probe, litert: str = "") -> Verdict:
     if theirs is None:
         return Verdict(litert, "runs")
     for name, expected in theirs.items():
-        different = _difference(mine[name], expected, lambda: _tolerance(model, feeds, name))
+        different = _difference(mine[name], expected, partial(_tolerance, model, feeds, name))
         if different:
             return Verdict(litert, "differs", different)
     return Verdict(litert, "agrees")
@@ -65,7 +64,7 @@ def _last_line(text: str) -> str:
 
 def _tolerance(model: bytes, feeds: Mapping[str, Array], name: str) -> Any:
     try:
-        graph: Graph = load_graph(model)
+        graph = load_graph(model)
         return tolerances(graph, feeds).get(name, 0.0)
     except EdgerunError:
         return 0.0

@@ -10,6 +10,7 @@ from edgerun.errors import InputError, UnsupportedOperatorError
 from edgerun.formats.archive import appended_metadata
 from edgerun.formats.tflite_model import Signature
 from edgerun.formats.tflite_reader import read_model
+from edgerun.frontends.tflite_constants import check_expanded
 from edgerun.frontends.tflite_import import Cut, Imported, SubgraphImport, unknown_elsewhere
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.types import Array, Shape, TensorType
@@ -39,6 +40,7 @@ class TfliteFile:
     def __init__(self, data: bytes, path: str) -> None:
         self.path = path
         self.model = read_model(data, path=path)
+        check_expanded(self.model, len(data))
         self.metadata: dict[str, bytes | memoryview] = dict(self.model.metadata)
         self.metadata.update(appended_metadata(data, path))
 

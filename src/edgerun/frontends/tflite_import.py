@@ -12,11 +12,14 @@ from edgerun.errors import FormatError, ModelError, UnsupportedOperatorError
 from edgerun.formats.tflite_model import Model, Operator, Tensor
 from edgerun.frontends.tflite_ops import IMPORTERS
 from edgerun.frontends.tflite_ops.task import Import, Known, NeedsValue
-from edgerun.frontends.tflite_tensors import Tensors
+from edgerun.frontends.tflite_tensors import Names, Tensors
 from edgerun.ir.graph import Node, State, Value
+from edgerun.ir.op import NUMBERS_DO_NOT_FIT
 from edgerun.ir.shape import Reshape
 from edgerun.ir.types import INT8, Array, TensorType
 
+# Of a graph: subgraphs that call others twice, which call others twice, are large beyond any file.
+_MOST_OPERATORS = 1 << 14
 _NO_IMPORTER = "there is no importer for it"
 
 
@@ -42,8 +45,13 @@ class Imported:
     known: Known = field(default_factory=Known)
     nodes: list[Node] = field(default_factory=list)
     variables: dict[str, Variable] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
+    names: Names = field(default_factory=Names)
+    operators: int = 0  # how many were imported, those of a subgraph as often as it is called
     refused: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        in_file = sum(len(subgraph.operators) for subgraph in self.model.subgraphs)
+        self.most_operators = max(_MOST_OPERATORS, 2 * in_file)
 
     def add(self, nodes: list[Node]) -> None:
         self.nodes += nodes
@@ -58,7 +66,7 @@ class Imported:
             if current is None or current is read:
                 continue
             if read is None:  # written, and read by nobody in this stretch
-                read = Value(self.unique(f"{variable.name}/before"), current.type)
+                read = Value(self.names.unique(f"{variable.name}/before"), current.type)
             initial = variable.initial
             if initial is None:
                 initial = zeros(read.type)
@@ -72,12 +80,6 @@ class Imported:
             for v in self.variables.values()
             if v.read is not None and v.current is v.read
         ]
-
-    def unique(self, name: str) -> str:
-        while name in self.names:
-            name += "'"
-        self.names.add(name)
-        return name
 
 
 def zeros(kind: TensorType) -> Array:
@@ -132,7 +134,8 @@ class SubgraphImport:
         for at, operator in enumerate(operators):
             place = f"{self.imported.path}: operator {operator.index} {operator.name}"
             try:
-                self._import(operator, place)
+                with np.errstate(all="ignore"):
+                    self._import(operator, place)
             except Cut:
                 for later in operators[at:]:
                     if later.name not in IMPORTERS and later.name not in CONTROL:
@@ -144,7 +147,7 @@ class SubgraphImport:
                 raise
             except ModelError as error:
                 raise FormatError(f"{place}: {error}") from error
-            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            except (AttributeError, *NUMBERS_DO_NOT_FIT) as error:
                 # Importers read operands and options as sound files have them: none is absent (None).
                 raise FormatError(f"{place}: its operands or options do not fit it ({error}).") from error
 
@@ -152,7 +155,7 @@ class SubgraphImport:
         """What a reader of a tensor reads: of a variable, what it holds now."""
         tensor = self.tensors.tensors[index]
         if tensor.is_variable and tensor.data is None:
-            variable = self.variable(f"{self.index}/{tensor.name or index}")
+            variable = self.variable(f"{tensor.name} (tensor {index} of subgraph {self.index})")
             q = self.tensors.declared(index).type.quantization
             if variable.initial is None and q is not None and tensor.dtype == INT8:
                 # TFLite starts these, and no others, with the real number zero.
@@ -184,6 +187,12 @@ class SubgraphImport:
     # -- operators --
 
     def _import(self, operator: Operator, place: str) -> None:
+        self.imported.operators += 1
+        if self.imported.operators > self.imported.most_operators:
+            raise FormatError(
+                f"{place}: with all that is called there are more than "
+                f"{self.imported.most_operators} operators."
+            )
         if operator.name in CONTROL:
             CONTROL[operator.name](self, operator)
             return
@@ -214,7 +223,9 @@ class SubgraphImport:
         if initial is not None:
             self.imported.variables[name] = Variable(name, initial, read, written)
             return
-        variable = next(v for v in self.imported.variables.values() if v.current is read)
+        variable = next((v for v in self.imported.variables.values() if v.current is read), None)
+        if variable is None:
+            raise ModelError(f"Its state '{read.name}' is not that of a variable.")
         variable.current = written
 
     def _settle_types(self, node: Node, place: str) -> None:
@@ -349,7 +360,7 @@ def _handle(scope: SubgraphImport, operator: Operator) -> Variable:
 def _read_variable(scope: SubgraphImport, operator: Operator) -> None:
     output = scope.tensors.tensors[operator.outputs[0]]
     variable = _handle(scope, operator)
-    name = scope.imported.unique(f"{variable.name}/before") if variable.current is None else ""
+    name = scope.imported.names.unique(f"{variable.name}/before") if variable.current is None else ""
     value = scope.read(variable, lambda: Value(name, scope.tensors.type_of(output)))
     scope.same(value, output.index)
 

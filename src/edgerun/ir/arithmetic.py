@@ -46,7 +46,8 @@ class _Extreme(Binary, abstract=True):
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         if types[0].is_int16:
-            expect(types[0].element == types[1].element == self.out, f"{self.name} of {types[0]} and {types[1]}.")
+            alike = types[0].element == types[1].element == self.out
+            expect(alike, f"{self.name} of {types[0]} and {types[1]}.")
         return super().infer(*types)
 
 

@@ -80,7 +80,11 @@ def sqrt(x: Ints, source: Quantization, out: Element) -> Array:
 
 def absolute(x: Ints, source: Quantization, out: Element) -> Array:
     ratio = source.scale[0] / quantization_of(out).scale[0]
-    y = np.abs(x) if ratio == 1 else fixed_point.multiply(np.abs(x), *fixed_point.quantize_multiplier(float(ratio)))
+    y = (
+        np.abs(x)
+        if ratio == 1
+        else fixed_point.multiply(np.abs(x), *fixed_point.quantize_multiplier(float(ratio)))
+    )
     return fixed_point.saturate(y, 16).astype(np.int16)
 
 

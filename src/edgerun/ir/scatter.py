@@ -37,7 +37,8 @@ class _UnsortedSegment(Op, abstract=True):
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         dtype = np.dtype(np.float64) if types[0].is_float else types[0].dtype
         with np.errstate(all="ignore"):
-            return (self._combined(arrays[0].astype(dtype), arrays[1], types[0].dtype).astype(types[0].dtype),)
+            y = self._combined(arrays[0].astype(dtype), arrays[1], types[0].dtype)
+            return (y.astype(types[0].dtype),)
 
     def magnitude(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         x = np.abs(arrays[0].astype(np.float64))
@@ -140,7 +141,8 @@ class Dilate(Op):
             len(self.steps) == len(x.shape) and min(self.steps, default=1) > 0 and fill.size == 1,
             f"Dilate: steps of {self.steps} and {fill} do not fit {x}.",
         )
-        return (x.with_shape(tuple(max((d - 1) * s + 1, 0) for d, s in zip(x.shape, self.steps, strict=True))),)
+        pairs = zip(x.shape, self.steps, strict=True)
+        return (x.with_shape(tuple(max((d - 1) * s + 1, 0) for d, s in pairs)),)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         x, fill = arrays

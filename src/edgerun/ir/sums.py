@@ -169,7 +169,7 @@ def quantize_dynamic(
 def as_quantised(x: Array, asymmetric: bool) -> npt.NDArray[np.float32]:
     """float32 [n, size] as it is after each row was quantised by its own range."""
     q, scale, _ = quantize_dynamic(x, asymmetric)
-    return q.astype(np.float32) * scale[:, None]  # type: ignore[no-any-return]
+    return q.astype(np.float32) * scale[:, None]
 
 
 def _round_away(x: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

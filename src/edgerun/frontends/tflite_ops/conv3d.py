@@ -40,7 +40,9 @@ def conv_3d_transpose(task: Import) -> Op:
     strides, dilations = _triple(task, "stride_"), _triple(task, "dilation_", "_factor")
     paddings = [0, 0, 0]
     if task.options["padding"] == "same":
-        axes = zip(shape[1:4], task.type(1).shape[:3], task.type(0).shape[1:4], strides, dilations, strict=True)
+        axes = zip(
+            shape[1:4], task.type(1).shape[:3], task.type(0).shape[1:4], strides, dilations, strict=True
+        )
         paddings = [max((n - 1) * s + (k - 1) * d + 1 - size, 0) // 2 for size, k, n, s, d in axes]
     return Conv3dTranspose(strides, dilations, _three(paddings), _three(shape[1:4]), task.clamp)
 

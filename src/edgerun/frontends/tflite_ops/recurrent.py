@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from edgerun.frontends.tflite_ops.task import Import, Importer
+from edgerun.ir.bidirectional import BidirectionalLstm
 from edgerun.ir.graph import Value
 from edgerun.ir.lstm_fixed import GATE_SCALES
 from edgerun.ir.op import Op, expect, quantization_of, supported
@@ -76,6 +77,28 @@ def lstm(task: Import) -> Op:
     return _lstm(task, False)
 
 
+def bidirectional_lstm(task: Import) -> Op:
+    """Inputs of the file: x, 17 constants of either direction, 4 states, another input, 8 weights of it."""
+    expect(len(task.inputs) == 48, f"It has {len(task.inputs)} inputs, expected 48.")
+    auxiliary = [v for v in task.inputs[39:] if v is not None]
+    supported(not auxiliary, "its auxiliary input is not supported")
+    options = task.options
+    _remember(task, 35, 36, 37, 38)
+    dynamic = _with_real_weights(task)
+    norm: list[Value | None] = [None] * 4
+    x, *rest = task.inputs
+    task.inputs = [x, *rest[:17], *norm, *rest[17:34], *norm, *rest[34:38]]
+    one = Lstm(
+        task.out,
+        float(options["cell_clip"]),
+        float(options["proj_clip"]),
+        bool(options["time_major"]),
+        options["fused_activation_function"],
+        dynamic=dynamic,
+    )
+    return BidirectionalLstm(one, one, bool(options["merge_outputs"]))
+
+
 def svdf(task: Import) -> Op:
     expect(len(task.inputs) == 5, f"It has {len(task.inputs)} inputs, expected 5.")
     _remember(task, 4)
@@ -91,6 +114,7 @@ def _rnn(task: Import, time_major: bool) -> Op:
 
 
 IMPORTERS: Mapping[str, Importer] = {
+    "BIDIRECTIONAL_SEQUENCE_LSTM": bidirectional_lstm,
     "LSTM": lstm,
     "RNN": lambda task: _rnn(task, False),
     "SVDF": svdf,

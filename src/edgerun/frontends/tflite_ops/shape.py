@@ -99,7 +99,10 @@ def pack(task: Import) -> Op:
 
 
 def unpack(task: Import) -> Op:
-    return Unpack(axis_of(task.options["axis"], len(task.type(0).shape)))
+    shape = task.type(0).shape
+    axis = axis_of(task.options["axis"], len(shape))
+    expect(shape[axis] == len(task.outputs), f"{shape[axis]} entries for {len(task.outputs)} outputs.")
+    return Unpack(axis)
 
 
 def split(task: Import) -> Op:
@@ -139,9 +142,7 @@ def slice_(task: Import) -> Op:
 def strided_slice(task: Import) -> Op:
     """A slice, and behind it a reshape where axes come or go."""
     x = task.type(0)
-    begin, end, strides = (
-        tuple(map(int, a.reshape(-1))) for a in task.constants("begin", "end", "strides")
-    )
+    begin, end, strides = (tuple(map(int, a.reshape(-1))) for a in task.constants("begin", "end", "strides"))
     expect(len(begin) == len(end) == len(strides), "begin, end and strides differ in length.")
     masks = {name: int(task.options[name]) for name in _MASKS}
     masks["new_axis_mask"] &= ~masks["ellipsis_mask"]

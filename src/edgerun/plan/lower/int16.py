@@ -16,7 +16,7 @@ from edgerun.ir.matmul import BatchMatMul
 from edgerun.ir.op import Clamp, clamp_range, quantization_of
 from edgerun.ir.pool import AveragePool2d, MaxPool2d
 from edgerun.ir.quantize import Dequantize, Quantize, Requantize
-from edgerun.ir.reduction import Mean, ReduceProd, Sum
+from edgerun.ir.reduction import Mean, Sum
 from edgerun.ir.resize import ResizeBilinear
 from edgerun.ir.types import INT16, INT32, Array, Element
 from edgerun.plan.lower.lowering import (
@@ -29,7 +29,7 @@ from edgerun.plan.lower.lowering import (
 from edgerun.plan.plan import Attribute, Quantum
 
 # Rare with int16: through eval.
-_RARE = AveragePool2d, BatchMatMul, Binary, Dequantize, MaxPool2d, Mean, Quantize, ReduceProd, ResizeBilinear, Sum
+_RARE = AveragePool2d, BatchMatMul, Binary, Dequantize, MaxPool2d, Mean, Quantize, ResizeBilinear, Sum
 INT16_LOWERINGS.update(dict.fromkeys(_RARE, None))
 
 _PADDING = 8  # csrc/ops/recurrent.h: kPadding

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 
 from edgerun.errors import ModelError, UnsupportedOperatorError
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.op import NUMBERS_DO_NOT_FIT, Clamp, Op, clamp_range, quantization_of
-from edgerun.ir.types import INT32, Array, Element, Shape
+from edgerun.ir.shape import Concat
+from edgerun.ir.types import INT32, Array, Element, Shape, TensorType
 from edgerun.plan.layout import Layout
 from edgerun.plan.plan import Attribute, Plan, PlanState, Quantum, Step, Weights
 
@@ -50,9 +52,12 @@ class Lowering:
         return Plan(self.graph.name, self.layout.tensors, self.steps, inputs, outputs, values, states)
 
     def _lower(self, node: Node) -> None:
-        if all(0 in value.type.shape for value in node.outputs):
+        if all(map(_is_empty, node.outputs)):
             for value in node.outputs:
                 self.tensor(value)  # nothing to compute
+            return
+        if not isinstance(node.op, Concat) and any(map(_is_empty, node.inputs)):
+            self.host(node)  # a verb reads something
             return
         lowering = lowering_of_int16(node) if _of_int16(node) else lowering_of(type(node.op))
         if lowering is None:
@@ -164,7 +169,31 @@ class Lowering:
         """A node that runs in Python, through its eval."""
         inputs = tuple(self.tensor(v) for v in node.inputs if v is not None)
         outputs = tuple(self.tensor(v) for v in node.outputs)
-        self.step("host", inputs, outputs, {}, op=node.op)
+        absent = tuple(i for i, v in enumerate(node.inputs) if v is None)
+        self.step("host", inputs, outputs, {}, op=_WithAbsent(node.op, absent) if absent else node.op)
+
+
+@dataclass(frozen=True)
+class _WithAbsent(Op, abstract=True):
+    """An operator of which some inputs are absent: those at the places `absent`."""
+
+    op: Op
+    absent: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        return self.op.name
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        every: tuple[list[Any], list[Any]] = list(types), list(arrays)
+        for operands in every:
+            for i in self.absent:
+                operands.insert(i, None)
+        return self.op.eval(every[0], *every[1])
+
+
+def _is_empty(value: Value | None) -> bool:
+    return value is not None and 0 in value.type.shape
 
 
 Lower = Callable[[Lowering, Node], None]
