@@ -47,6 +47,7 @@ class Imported:
     variables: dict[str, Variable] = field(default_factory=dict)
     names: Names = field(default_factory=Names)
     operators: int = 0  # how many were imported, those of a subgraph as often as it is called
+    held: Mapping[str, Array] = field(default_factory=dict)  # what variables hold by now
     refused: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -153,6 +154,8 @@ class SubgraphImport:
 
     def value(self, index: int) -> Value:
         """What a reader of a tensor reads: of a variable, what it holds now."""
+        if index < 0:
+            raise FormatError(f"{self.imported.path}: an operand that must be there is absent.")
         tensor = self.tensors.tensors[index]
         if tensor.is_variable and tensor.data is None:
             variable = self.variable(f"{tensor.name} (tensor {index} of subgraph {self.index})")
@@ -166,7 +169,8 @@ class SubgraphImport:
     # -- variables --
 
     def variable(self, name: str) -> Variable:
-        return self.imported.variables.setdefault(name, Variable(name))
+        imported = self.imported
+        return imported.variables.setdefault(name, Variable(name, imported.held.get(name)))
 
     def read(self, variable: Variable, declare: Callable[[], Value]) -> Value:
         """What a variable holds now; `declare` makes its value when nothing has touched it yet."""
@@ -329,22 +333,32 @@ def _while(scope: SubgraphImport, operator: Operator) -> None:
 
 
 def _call_once(scope: SubgraphImport, operator: Operator) -> None:
-    """What its subgraph assigns are the initial values of the variables."""
-    imported = Imported(scope.imported.path, scope.imported.model)
+    for name, array in assigned_once(Imported(scope.imported.path, scope.imported.model), operator).items():
+        if name not in scope.imported.held:
+            scope.variable(name).initial = array
+
+
+def assigned_once(imported: Imported, operator: Operator) -> dict[str, Array]:
+    """The initial values of variables: what the subgraph of a CALL_ONCE assigns. `imported` is a new one."""
     inner = SubgraphImport(imported, operator.options["init_subgraph_index"])
-    inner.run()
+    try:
+        inner.run()
+    except Cut as cut:
+        raise UnsupportedOperatorError(f"within its subgraph, {cut.operator.name}: {cut}") from cut
     if imported.refused:
         raise UnsupportedOperatorError("its subgraph has:\n" + "\n".join(imported.refused))
+    arrays = {}
     for name, assigned in imported.variables.items():
         array = None if assigned.current is None else imported.known.array(assigned.current)
         if array is None:
             raise UnsupportedOperatorError(f"the initial value of {name} is not a constant")
         array = np.array(array, order="C")
         array.setflags(write=False)
-        scope.variable(name).initial = array
+        arrays[name] = array
+    return arrays
 
 
-def _var_handle(scope: SubgraphImport, operator: Operator) -> None:
+def name_handle(scope: SubgraphImport, operator: Operator) -> None:
     names = [operator.options.get(key) or b"" for key in ("container", "shared_name")]
     text = "/".join(n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in names)
     scope.handles[operator.outputs[0]] = scope.variable(text)
@@ -376,6 +390,6 @@ CONTROL: Mapping[str, Control] = {
     "IF": _if,
     "READ_VARIABLE": _read_variable,
     "STABLEHLO_COMPOSITE": _composite,
-    "VAR_HANDLE": _var_handle,
+    "VAR_HANDLE": name_handle,
     "WHILE": _while,
 }
