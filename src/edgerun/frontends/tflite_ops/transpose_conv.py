@@ -18,7 +18,10 @@ def transpose_conv(task: Import) -> Op:
     size = task.known.array(task.value(0))
     if size is None:
         raise UnsupportedOperatorError("its output shape is computed at run time")
-    expect(size.size == 4, f"An output shape of four dimensions is needed, got {size.tolist()}.")
+    expect(
+        size.size == 4 and size.dtype.kind in "iu",
+        f"An output shape of four dimensions is needed, got {size.tolist()}.",
+    )
     weights, x, *bias = task.inputs[1:]
     task.inputs[:] = [x, weights, *(b for b in bias if b is not None)]
     strides = task.options["stride_h"], task.options["stride_w"]
