@@ -75,7 +75,8 @@ class L2Normalization(_OfRows):
         (x,) = types
         if x.is_8bit:
             expect(len(x.shape) > 0, f"L2Normalization needs at least one dimension, got {x}.")
-            supported(self.out.dtype == x.dtype, f"L2Normalization of {x} gives 8 bits, not {self.out}.")
+            fits = self.out.dtype == x.dtype and self.out.quantization is not None
+            supported(fits, f"L2Normalization of {x} gives quantised 8 bits, not {self.out}.")
             return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
         return self._of_float(x)
 
