@@ -50,11 +50,15 @@ StepSpec parse_step(const py::dict& step) {
   StepSpec spec;
   spec.verb = step["verb"].cast<std::string>();
   spec.kernel = step["kernel"].cast<std::string>();
-  for (const auto& ref : step["inputs"]) spec.inputs.push_back(parse_ref(ref));
-  for (const auto& ref : step["outputs"]) spec.outputs.push_back(parse_ref(ref));
-  for (const auto& [name, value] : step["attributes"].cast<py::dict>()) {
-    const auto key = name.cast<std::string>();
-    spec.attributes.set(key, parse_attribute(key, value));
+  try {
+    for (const auto& ref : step["inputs"]) spec.inputs.push_back(parse_ref(ref));
+    for (const auto& ref : step["outputs"]) spec.outputs.push_back(parse_ref(ref));
+    for (const auto& [name, value] : step["attributes"].cast<py::dict>()) {
+      const auto key = name.cast<std::string>();
+      spec.attributes.set(key, parse_attribute(key, value));
+    }
+  } catch (const py::cast_error&) {
+    throw Error(spec.verb + ": a number does not fit in 64 bits");
   }
   return spec;
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -131,7 +132,8 @@ class Session:
         self, shapes: Mapping[str, Shape] | None, signature: str | None, preserve_all_tensors: bool
     ) -> None:
         self._shapes, self._signature, self._preserve = shapes, signature, preserve_all_tensors
-        self._variants: OrderedDict[tuple[Shape, ...], Session] = OrderedDict()
+        self._variants: OrderedDict[tuple[Shape, ...], Session | None] = OrderedDict()
+        self._making = threading.Lock()
         self._free = self._file.free_dimensions(signature)
         try:
             graph = self._file.graph(shapes, signature)
@@ -163,6 +165,7 @@ class Session:
 
     def _start(self, program: Program | None) -> None:
         """Makes the runner; without a program the model is run in stages."""
+        self._traced: Session | None = None
         self._program = program
         self._runner: Runner | StagedRunner
         if program is not None:
@@ -235,11 +238,14 @@ class Session:
     def reset(self) -> None:
         """Makes a model that remembers (variables, recurrent layers) forget: the next run is the first."""
         self._runner.reset()
-        for variant in self._variants.values():
-            variant.reset()
+        with self._making:
+            others = [v for v in self._variants.values() if v is not None]
+        for other in [*others, self._traced] if self._traced is not None else others:
+            other.reset()
 
     def _variant(self, feeds: Feeds) -> Session | None:
-        """The session for feeds of other sizes, when it is sizes that may change; None otherwise."""
+        """The session for feeds of other sizes, when it is sizes that may change; None otherwise, which is
+        kept too. Threads that come with new sizes at the same time take turns."""
         given = feeds if isinstance(feeds, Mapping) else {v.name: feeds for v in self._graph.inputs[:1]}
         shapes: dict[str, Shape] = {}
         for value, free in zip(self._graph.inputs, self._free, strict=True):
@@ -255,17 +261,22 @@ class Session:
         if len(given) != len(shapes) or all(v.type.shape == shapes[v.name] for v in self._graph.inputs):
             return None
         key = tuple(shapes.values())
-        if key not in self._variants:
-            try:
-                made = self._reshaped(shapes)
-            except ModelError:
-                return None  # the model is not made for these sizes: the caller's array is wrong
-            if not self._takes_batches(made):
-                return None
-            self._variants[key] = made
-            if len(self._variants) > knobs.max_programs():
-                self._variants.popitem(last=False)
-        return self._variants[key]
+        with self._making:
+            if key not in self._variants:
+                self._variants[key] = self._made_for(shapes)
+                if len(self._variants) > knobs.max_programs():
+                    self._variants.popitem(last=False)
+            self._variants.move_to_end(key)
+            return self._variants[key]
+
+    def _made_for(self, shapes: Mapping[str, Shape]) -> Session | None:
+        """A session for inputs of these shapes; None where the model is not made for them, so that it is the
+        caller's array that is wrong."""
+        try:
+            made = self._reshaped(shapes)
+            return made if self._takes_batches(made) else None
+        except ModelError:
+            return None
 
     def _takes_batches(self, batched: Session) -> bool:
         """Whether a session for a batch gives what this one gives for its parts one by one, as a model whose
@@ -283,6 +294,8 @@ class Session:
         for i in range(len(next(iter(feeds.values())))):
             part = single.run({name: np.ascontiguousarray(array[i : i + 1]) for name, array in feeds.items()})
             for name, array in part.items():
+                if array.ndim == 0:
+                    return False  # one number for the whole batch
                 got = whole[name][i : i + 1]
                 if got.shape != array.shape or not np.array_equal(
                     got, array, equal_nan=array.dtype.kind == "f"
@@ -302,7 +315,7 @@ class Session:
         session = object.__new__(Session)
         session.path, session.threads, session._file = self.path, self.threads, self._file
         session._shapes, session._signature, session._preserve = self._shapes, self._signature, self._preserve
-        session._variants, session._free = OrderedDict(), self._free
+        session._variants, session._making, session._free = OrderedDict(), threading.Lock(), self._free
         session.operators, session._graph = self.operators, self._graph
         session._start(program)
         return session
@@ -318,6 +331,9 @@ class Session:
     def profile(self, feeds: Feeds = None, runs: int = 20) -> list[StepProfile]:
         """The steps of a run with their median times over `runs` runs."""
         samples = [self._timed(feeds) for _ in range(max(1, runs) + 2)][2:]
+        last = [id(bound) for _, bound, _ in samples[-1]]
+        # A loop that depends on what the model remembers need not do the same each time.
+        samples = [sample for sample in samples if [id(bound) for _, bound, _ in sample] == last]
         times = np.median([[ns for _, _, ns in sample] for sample in samples], axis=0) / 1e3
         total = float(times.sum()) or 1.0
         profiles = []
@@ -365,8 +381,12 @@ class Session:
 
     def _fixed_run(self) -> dict[str, Array]:
         """A run on fixed pseudo-random inputs, which a model that takes shapes or indices need not accept."""
+        feeds = fixed_inputs(self.inputs)
         try:
-            return self.run(fixed_inputs(self.inputs))
+            if not isinstance(self._runner, StagedRunner):
+                return self.twin().run(feeds)
+            with self._runner.aside():
+                return self._runner.run(feeds)
         except ModelError as error:
             if not self.in_stages:
                 raise
@@ -418,7 +438,7 @@ class Session:
 
     def _run_verified(self, feeds: Feeds) -> dict[str, Array]:
         """A run whose every step is compared with the numpy reference, fed with the run's own tensors."""
-        if not hasattr(self, "_traced"):
+        if self._traced is None:
             # Two threads may make it at once; one of them stays.
             self._traced = self._with(bind(lower(self._graph), self.threads, share_memory=False))
         if feeds is None:

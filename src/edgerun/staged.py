@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from edgerun import knobs
 from edgerun.errors import InputError, ModelError, UnsupportedOperatorError
 from edgerun.frontends.tflite import Region, TfliteFile
+from edgerun.frontends.tflite_control import check_control
 from edgerun.ir.graph import Graph, State, Value
 from edgerun.ir.op import evaluate
 from edgerun.ir.types import Array, TensorType
@@ -26,6 +28,7 @@ from edgerun.plan.lower import lower
 from edgerun.plan.program import BoundStep, Program, Runner, bind
 
 Feeds = Mapping[str, Array] | Array | None
+_Place = tuple[int, int]
 # A step that ran: the program it belongs to, and its nanoseconds.
 Timed = tuple[Program, BoundStep, int]
 
@@ -45,24 +48,39 @@ class StagedRunner:
 
     def __init__(self, file: TfliteFile, index: int, ports: Graph, threads: int) -> None:
         self._file, self._index, self._ports, self._threads = file, index, ports, threads
-        self._variables: dict[str, Array] = {}
-        self._regions: OrderedDict[tuple[object, ...], _Bound] = OrderedDict()
-        self._wanted: dict[
-            tuple[int, int], set[int]
-        ] = {}  # values to know, by the place where a region begins
-        self._reads: dict[tuple[int, int], frozenset[int]] = {}
+        check_control(file.path, file.model)
+        self._initial = file.initial_variables()
+        self._variables = dict(self._initial)
+        # By the place (subgraph, operator) where a region begins: programs for shapes and values met so
+        # far, the tensors whose values must be known, the tensors that are read from there on.
+        self._regions: dict[_Place, OrderedDict[tuple[object, ...], _Bound]] = {}
+        self._wanted: dict[_Place, set[int]] = {}
+        self._reads: dict[_Place, frozenset[int]] = {}
         self._own: dict[str, Array] = {}
         self._lock = threading.RLock()
         self._timed: list[Timed] | None = None
 
     def programs(self) -> list[Program]:
         """The programs of the regions met so far."""
-        return [bound.program for bound in self._regions.values() if bound.program is not None]
+        with self._lock:
+            bounds = [bound for regions in self._regions.values() for bound in regions.values()]
+        return [bound.program for bound in bounds if bound.program is not None]
 
     def reset(self) -> None:
         """Forgets what the model remembers."""
         with self._lock:
-            self._variables.clear()
+            self._variables = dict(self._initial)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Runs within are those of a model that was just loaded; what it remembers is as before afterwards.
+        Other threads wait."""
+        with self._lock:
+            before, self._variables = self._variables, dict(self._initial)
+            try:
+                yield
+            finally:
+                self._variables = before
 
     def input(self, name: str) -> Array:
         """The runner's own array of an input."""
@@ -80,20 +98,53 @@ class StagedRunner:
         if isinstance(feeds, Mapping) and len(feeds) != len(arrays):
             raise InputError(f"Unknown inputs among {list(feeds)}.")
         with self._lock:
-            results = self._subgraph(self._index, arrays)
+            before = dict(self._variables)
+            try:
+                results = self._subgraph(self._index, arrays)
+            except BaseException:
+                self._variables = before  # a run that fails is no run
+                raise
         by_tensor = dict(zip(self._file.model.subgraphs[self._index].outputs, results, strict=True))
         return {value.name: by_tensor[value.index] for value in self._ports.outputs}
 
     def run_into(self, feeds: Feeds, results: Mapping[str, Array] | Array) -> None:
-        """One inference into arrays of the caller, which must have the shapes that come out."""
-        for name, array in self.run(feeds).items():
-            target = results[name] if isinstance(results, Mapping) else results
-            if target.shape != array.shape or target.dtype != array.dtype:
-                raise InputError(
-                    f"Output {name!r} must be {array.dtype} of shape {array.shape}, "
-                    f"got {target.dtype} of shape {target.shape}."
-                )
+        """One inference into arrays of the caller, which must have the shapes that come out; with others
+        it raises InputError, writes nothing and remembers nothing."""
+        with self._lock:
+            before = dict(self._variables)
+            made = self.run(feeds)
+            try:
+                targets = [(self._target(name, array, results), array) for name, array in made.items()]
+            except InputError:
+                self._variables = before
+                raise
+        for target, array in targets:
             target[...] = array
+
+    def _target(self, name: str, made: Array, results: Mapping[str, Array] | Array) -> Array:
+        """The caller's array for an output."""
+        if not isinstance(results, Mapping):
+            if len(self._ports.outputs) != 1:
+                raise InputError(
+                    f"The model has {len(self._ports.outputs)} outputs: pass a dict of arrays by name."
+                )
+            target: object = results
+        elif name in results:
+            target = results[name]
+        else:
+            names = ", ".join(repr(v.name) for v in self._ports.outputs)
+            raise InputError(f"Output {name!r} is missing; the outputs are {names}.")
+        wanted = f"{made.dtype} of shape {made.shape}"
+        if not isinstance(target, np.ndarray):
+            got = type(target).__name__
+            raise InputError(f"Output {name!r} must be a numpy array ({wanted}), got {got}.")
+        if target.shape != made.shape or target.dtype != made.dtype:
+            raise InputError(
+                f"Output {name!r} must be {wanted}, got {target.dtype} of shape {target.shape}."
+            )
+        if not target.flags.writeable or not target.flags.c_contiguous:
+            raise InputError(f"Output {name!r} must be a writable, C-contiguous array.")
+        return target
 
     def profile(self, feeds: Feeds = None) -> list[Timed]:
         """The steps of one inference, as they came, with their times."""
@@ -141,7 +192,8 @@ class StagedRunner:
             region = bound.region
             if region.wanted is not None:
                 wanted = self._wanted.setdefault((index, region.end), set())
-                if region.wanted in wanted or region.wanted not in arrays:
+                known = region.end == at and region.wanted in wanted  # and it does not help
+                if known or region.wanted not in arrays:
                     operator = subgraph.operators[region.end]
                     raise UnsupportedOperatorError(
                         f"{self._file.path}: operator {operator.index} {operator.name}: an operand that it "
@@ -162,20 +214,19 @@ class StagedRunner:
         wanted = self._wanted.get((index, at), set())
         live = sorted(i for i in reads if i in arrays)
         key: tuple[object, ...] = (
-            index,
-            at,
             tuple((i, arrays[i].shape) for i in live),
             tuple((i, arrays[i].tobytes()) for i in sorted(wanted)),
             tuple((name, array.shape) for name, array in self._variables.items()),
         )
-        if key not in self._regions:
+        regions = self._regions.setdefault((index, at), OrderedDict())
+        if key not in regions:
             types = {i: self._type(index, i, arrays[i]) for i in live}
-            known = {i: arrays[i] for i in wanted}
-            self._regions[key] = self._bind(self._file.region(index, at, types, known, self._variables))
-            if len(self._regions) > knobs.max_programs():
-                self._regions.popitem(last=False)
-        self._regions.move_to_end(key)
-        return self._regions[key]
+            known = {i: _frozen(arrays[i]) for i in wanted}
+            regions[key] = self._bind(self._file.region(index, at, types, known, self._variables))
+            if len(regions) > knobs.max_programs():
+                regions.popitem(last=False)
+        regions.move_to_end(key)
+        return regions[key]
 
     def _live(self, index: int, at: int) -> frozenset[int]:
         """The tensors that operators from `at` on read, or that are results of the subgraph."""
@@ -225,6 +276,10 @@ class StagedRunner:
         if region.nodes:
             self._evaluate(region, arrays)
             return
+        if not arrays.keys() >= set(operator.inputs):
+            raise UnsupportedOperatorError(
+                f"{self._file.path}: operator {operator.index} {operator.name}: an operand is a variable."
+            )
         inputs = [arrays[i] for i in operator.inputs]
         options = operator.options
         if operator.name == "IF":
@@ -260,3 +315,10 @@ class StagedRunner:
             results = evaluate(node.op, node.types(), operands)
             made.update(zip(node.outputs, results, strict=True))
         arrays.update({value.index: array for value, array in made.items() if value.index >= 0})
+
+
+def _frozen(array: Array) -> Array:
+    """A copy that a program may keep, whatever the caller does with his array."""
+    array = np.array(array, order="C")
+    array.setflags(write=False)
+    return array

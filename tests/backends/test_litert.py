@@ -11,6 +11,7 @@ import pytest
 
 import edgerun
 from cases import Net
+from edgerun.backends.trial import refuse_crash
 from edgerun.errors import InputError, ModelError
 from edgerun.ir.types import Array
 
@@ -77,6 +78,28 @@ def test_it_remembers_and_forgets_as_a_session_does() -> None:
         assert [session.run(x)["y"][0, 0] for _ in range(3)] == [13, 23, 33]
         session.reset()
         assert session.run(x)["y"][0, 0] == 13
+
+
+def test_a_model_that_loops_is_first_run_on_zeros() -> None:
+    """while i < 3: i += 1, from wherever LiteRT's memory happens to begin."""
+    net = Net()
+    condition, body = net.subgraph("condition"), net.subgraph("body")
+    i, go = condition.tensor("i", (1,), "int32"), condition.tensor("go", (1,), "bool")
+    end = condition.tensor("end", (1,), "int32", data=np.array([3], np.int32))
+    condition.operator("LESS", [i, end], [go])
+    condition.ports([i], [go])
+    i, y = body.tensor("i", (1,), "int32"), body.tensor("y", (1,), "int32")
+    one = body.tensor("one", (1,), "int32", data=np.array([1], np.int32))
+    body.operator("ADD", [i, one], [y])
+    body.ports([i], [y])
+    i, y = net.tensor("i", (1,), "int32"), net.tensor("y", (1,), "int32")
+    options = {"cond_subgraph_index": condition.index, "body_subgraph_index": body.index}
+    net.operator("WHILE", [i], [y], options)
+    model = net.finish([i], [y])
+    refuse_crash(model)
+    session = edgerun.Session(model, backend="litert")
+    for start in (-4, 1, 9):
+        assert session.run(np.array([start], np.int32))["y"][0] == max(start, 3)
 
 
 def test_tflite_runtime_takes_litert_s_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ class FakeSession:
     inputs = (TensorInfo("image", (1, 8, 8, 3), UINT8),)
     outputs = (TensorInfo("scores", (1, 2), UINT8, Quantization.of(1 / 255)),)
     operators = ("Mean", "Softmax")
+    signatures = ("serving_default", "encode")
     metadata: ClassVar[dict[str, bytes]] = {}
 
     def __init__(self, path: Path, threads: int | None = None, backend: str = "edgerun") -> None:

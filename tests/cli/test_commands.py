@@ -102,6 +102,7 @@ def test_inspect_prints_figures_and_tensors(run, net):
     (line,) = lines(run("inspect", net, "--json").stdout)
     assert line["macs"] == 1_000_000
     assert line["inputs"] == ["image uint8[1x8x8x3]"]
+    assert line["signatures"] == ["serving_default", "encode"]
 
 
 def test_inspect_prints_a_stage(run, net):

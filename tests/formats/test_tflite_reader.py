@@ -21,6 +21,7 @@ from ai_edge_litert import schema_py_generated as litert
 from edgerun.errors import EdgerunError, FormatError, QuantizationError, UnsupportedOperatorError
 from edgerun.formats import flatbuffer_schema
 from edgerun.formats import tflite_schema as schema
+from edgerun.formats.tflite_checks import MAX_CALLS
 from edgerun.formats.tflite_model import Model, Operator, SubGraph, Tensor
 from edgerun.formats.tflite_reader import read_model
 from edgerun.formats.tflite_writer import ModelBuilder, write_model
@@ -733,7 +734,9 @@ def test_calls() -> None:
 
 
 def test_a_deep_chain_of_calls() -> None:
-    assert len(calling(*range(1, 5001)).subgraphs) == 5001
+    assert len(calling(*range(1, MAX_CALLS)).subgraphs) == MAX_CALLS
+    with pytest.raises(FormatError, match=f"calls at most {MAX_CALLS} deep, got one that is 5000 deep"):
+        calling(*range(1, 5001))
 
 
 # Damage.

@@ -45,7 +45,7 @@ def main() -> int:
     seen: Counter[str] = Counter()
     found: Counter[str] = Counter()
     end = time.monotonic() + options.seconds
-    with limits(options.verify):
+    with limits():
         for seed in range(options.seed, options.seed + options.count):
             if time.monotonic() > end:
                 break
@@ -60,6 +60,8 @@ def main() -> int:
             except (Exception, RecursionError) as error:
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 key = f"{type(error).__name__} {where.filename}:{where.lineno}"
+                if where.name == "attempt":  # the operator tells more
+                    key = " ".join(str(error).split("'")[::2])[:100]
                 found[key] += 1
                 if found[key] == 1:
                     print(f"\n== seed {seed}, {name}: {key}", file=sys.stderr)

@@ -18,14 +18,14 @@ from shared_material import needs_shared, shared
 def test_all_unsupported_operators_are_listed_at_once():
     net = ModelBuilder()
     x, y, z, out = (net.tensor(name, [1, 4], "float32") for name in ("x", "y", "z", "out"))
-    net.operator("HASHTABLE", [x], [y])
+    net.operator("MyOther", [x], [y], custom_options=b"\2")
     net.operator("SKIP_GRAM", [y], [z])
     net.operator("MyOwnOperator", [z], [out], custom_options=b"\1")
     with pytest.raises(UnsupportedOperatorError) as caught:
         edgerun.Session(net.finish([x], [out]))
     assert str(caught.value) == (
         "<bytes>: 3 of 3 operators are not supported:\n"
-        "  operator 0: HASHTABLE version 1 (float32[1, 4] -> float32[1, 4]): there is no importer for it\n"
+        "  operator 0: MyOther version 1 (float32[1, 4] -> float32[1, 4]): there is no importer for it\n"
         "  operator 1: SKIP_GRAM version 1 (float32[1, 4] -> float32[1, 4]): there is no importer for it\n"
         "  operator 2: MyOwnOperator version 1 (float32[1, 4] -> float32[1, 4]): there is no importer for it"
     )

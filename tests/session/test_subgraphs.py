@@ -73,7 +73,7 @@ def test_all_that_is_missing_in_branches_is_listed_at_once() -> None:
     x, y = net.q("x", (2, 5)), net.q("y", (2, 5))
     options = {
         "then_subgraph_index": unary_subgraph(net, "then", "MyOwn", (2, 5)),
-        "else_subgraph_index": unary_subgraph(net, "else", "HASHTABLE", (2, 5)),
+        "else_subgraph_index": unary_subgraph(net, "else", "MyOther", (2, 5)),
     }
     net.operator("IF", [flag, x], [y], options)
     with pytest.raises(UnsupportedOperatorError) as caught:
@@ -81,7 +81,7 @@ def test_all_that_is_missing_in_branches_is_listed_at_once() -> None:
     assert str(caught.value) == (
         "<bytes>: 2 of 3 operators are not supported:\n"
         "  subgraph 1, operator 0: MyOwn version 1 (int8[2, 5] -> int8[2, 5]): there is no importer for it\n"
-        "  subgraph 2, operator 0: HASHTABLE version 1 (int8[2, 5] -> int8[2, 5]): there is no importer for it"
+        "  subgraph 2, operator 0: MyOther version 1 (int8[2, 5] -> int8[2, 5]): there is no importer for it"
     )
 
 

@@ -51,6 +51,10 @@ class LitertBackend:
             raise ModelError(f"There is no model file {str(self.path)!r}.")
         self._interpreter = self._open()
         with self._refusals():
+            for detail in self._interpreter.get_input_details():
+                # LiteRT's memory begins as anything, and a loop would count from there.
+                if np.dtype(detail["dtype"]).kind in "biufc":
+                    self._interpreter.tensor(detail["index"])().fill(0)
             # Some operators (detection post-processing) shape their outputs only when they run.
             self._interpreter.invoke()
         self._input_details = self._interpreter.get_input_details()

@@ -20,6 +20,8 @@ interpreter = Interpreter(
     experimental_op_resolver_type=OpResolverType[sys.argv[1]],
 )
 interpreter.allocate_tensors()
+for detail in interpreter.get_input_details():
+    interpreter.tensor(detail["index"])().fill(0)
 interpreter.invoke()
 """
 

@@ -45,6 +45,8 @@ def command(model: Path, stage: str | None, threads: int | None, as_json: bool) 
         facts["peak_bytes_while_loading"] = peak.nbytes
     for title, infos in (("inputs", session.inputs), ("outputs", session.outputs)):
         facts[title] = [_describe(info) for info in infos]
+    if session.signatures:
+        facts["signatures"] = list(session.signatures)
     facts.update(_about(session))
     if as_json:
         print_json(facts)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from edgerun.formats.flatbuffer import MAX_SHOWN, FlatBuffer
 from edgerun.formats.tflite_model import Operator, SubGraph, Tensor
 
+MAX_CALLS = 50  # of subgraphs within each other: Python's stack bears them
+
 
 def check_order(file: FlatBuffer, place: str, subgraph: SubGraph) -> None:
     """Each tensor is written once, by an operator that runs before those that read it.
@@ -52,7 +54,8 @@ def _shown(tensor: Tensor) -> str:
 
 
 def check_calls(file: FlatBuffer, subgraphs: list[SubGraph]) -> None:
-    """Subgraphs that operators call exist, and none calls itself, not even through others.
+    """Subgraphs that operators call exist, calls are at most MAX_CALLS deep, and none calls itself, not even
+    through others.
 
     Raises FormatError.
     """
@@ -70,16 +73,22 @@ def check_calls(file: FlatBuffer, subgraphs: list[SubGraph]) -> None:
     for targets in calls:
         for index in targets:
             callers[index] += 1
+    depths = [0] * len(subgraphs)
     free = [index for index, count in enumerate(callers) if count == 0]
     for caller in free:  # grows while it is walked
         for index in calls[caller]:
             callers[index] -= 1
+            depths[index] = max(depths[index], depths[caller] + 1)
             if callers[index] == 0:
                 free.append(index)
     if len(free) < len(subgraphs):
         stuck = next(index for index, count in enumerate(callers) if count)
         file.place = f"subgraph {stuck}"
         file.fail("expected subgraphs that do not call themselves, got one that does")
+
+    if max(depths) > MAX_CALLS:
+        file.place = f"subgraph {depths.index(max(depths))}"
+        file.fail(f"expected calls at most {MAX_CALLS} deep, got one that is {max(depths)} deep")
 
 
 def _called(operator: Operator) -> list[int]:

@@ -10,7 +10,15 @@ from edgerun.errors import InputError, UnsupportedOperatorError
 from edgerun.formats.archive import appended_metadata
 from edgerun.formats.tflite_model import Signature
 from edgerun.formats.tflite_reader import read_model
-from edgerun.frontends.tflite_import import Cut, Imported, SubgraphImport, unknown_elsewhere
+from edgerun.frontends.tflite_constants import check_expanded
+from edgerun.frontends.tflite_import import (
+    Cut,
+    Imported,
+    SubgraphImport,
+    assigned_once,
+    name_handle,
+    unknown_elsewhere,
+)
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.types import Array, Shape, TensorType
 
@@ -39,6 +47,7 @@ class TfliteFile:
     def __init__(self, data: bytes, path: str) -> None:
         self.path = path
         self.model = read_model(data, path=path)
+        check_expanded(self.model, len(data))
         self.metadata: dict[str, bytes | memoryview] = dict(self.model.metadata)
         self.metadata.update(appended_metadata(data, path))
 
@@ -106,6 +115,15 @@ class TfliteFile:
         """The operators of a subgraph, as the file calls them."""
         return tuple(o.name for o in self.model.subgraphs[self.entry(signature)].operators)
 
+    def initial_variables(self) -> dict[str, Array]:
+        """What the CALL_ONCE operators of the file assign, by the names of the variables."""
+        found: dict[str, Array] = {}
+        for subgraph in self.model.subgraphs:
+            for once in subgraph.operators:
+                if once.name == "CALL_ONCE":
+                    found |= assigned_once(Imported(self.path, self.model), once)
+        return found
+
     def weight_bytes(self, signature: str | None = None) -> int:
         """The bytes of the constants of a subgraph, as they are stored."""
         tensors = self.model.subgraphs[self.entry(signature)].tensors
@@ -137,8 +155,10 @@ class TfliteFile:
             if tensor.data is None:
                 value = scope.tensors.declared(i)
                 value.type, value.data = kind, arrays.get(i)
-        for name, array in variables.items():
-            scope.variable(name).initial = array
+        scope.imported.held = variables
+        for earlier in subgraph.operators[:begin]:
+            if earlier.name == "VAR_HANDLE":
+                name_handle(scope, earlier)
         end, wanted = len(subgraph.operators), None
         last: tuple[Node, ...] = ()
         try:

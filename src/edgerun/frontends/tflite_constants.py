@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from edgerun import knobs
 from edgerun.errors import FormatError, UnsupportedOperatorError
-from edgerun.formats.tflite_model import SparseDimension, Sparsity, Tensor
+from edgerun.formats.tflite_model import Model, SparseDimension, Sparsity, Tensor
 
 Integers = npt.NDArray[np.int64]
 
+_MOST_TIMES = 100  # a constant that is sparser than this is no useful one
 _PACKED = {"INT4": 4, "INT2": 2, "UINT4": 4}  # bits of an element
 
 
@@ -33,6 +34,15 @@ def plain(tensor: Tensor) -> Tensor:
         data = unpack(tensor)
         return dataclasses.replace(tensor, data=data, dtype=data.dtype, type_name=data.dtype.name.upper())
     return tensor
+
+
+def check_expanded(model: Model, size: int) -> None:
+    """Raises UnsupportedOperatorError when the sparse constants of a file of `size` bytes are all together
+    many times as large when they are dense, and larger than EDGERUN_MAX_FOLD_MB allows."""
+    sparse = [t for graph in model.subgraphs for t in graph.tensors if t.sparsity is not None and t.dtype]
+    dense = sum(math.prod(t.shape) * t.dtype.itemsize for t in sparse if t.dtype)
+    if dense > max(knobs.max_fold_bytes(), _MOST_TIMES * size):
+        raise UnsupportedOperatorError(f"{model.path}: its sparse tensors are {dense >> 20} MB when expanded")
 
 
 def unpack(tensor: Tensor) -> npt.NDArray[Any]:

@@ -12,11 +12,14 @@ from edgerun.errors import FormatError, ModelError, UnsupportedOperatorError
 from edgerun.formats.tflite_model import Model, Operator, Tensor
 from edgerun.frontends.tflite_ops import IMPORTERS
 from edgerun.frontends.tflite_ops.task import Import, Known, NeedsValue
-from edgerun.frontends.tflite_tensors import Tensors
+from edgerun.frontends.tflite_tensors import Names, Tensors
 from edgerun.ir.graph import Node, State, Value
+from edgerun.ir.op import NUMBERS_DO_NOT_FIT
 from edgerun.ir.shape import Reshape
 from edgerun.ir.types import INT8, Array, TensorType
 
+# Of a graph: subgraphs that call others twice, which call others twice, are large beyond any file.
+_MOST_OPERATORS = 1 << 14
 _NO_IMPORTER = "there is no importer for it"
 
 
@@ -42,8 +45,14 @@ class Imported:
     known: Known = field(default_factory=Known)
     nodes: list[Node] = field(default_factory=list)
     variables: dict[str, Variable] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
+    names: Names = field(default_factory=Names)
+    operators: int = 0  # how many were imported, those of a subgraph as often as it is called
+    held: Mapping[str, Array] = field(default_factory=dict)  # what variables hold by now
     refused: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        in_file = sum(len(subgraph.operators) for subgraph in self.model.subgraphs)
+        self.most_operators = max(_MOST_OPERATORS, 2 * in_file)
 
     def add(self, nodes: list[Node]) -> None:
         self.nodes += nodes
@@ -58,7 +67,7 @@ class Imported:
             if current is None or current is read:
                 continue
             if read is None:  # written, and read by nobody in this stretch
-                read = Value(self.unique(f"{variable.name}/before"), current.type)
+                read = Value(self.names.unique(f"{variable.name}/before"), current.type)
             initial = variable.initial
             if initial is None:
                 initial = zeros(read.type)
@@ -72,12 +81,6 @@ class Imported:
             for v in self.variables.values()
             if v.read is not None and v.current is v.read
         ]
-
-    def unique(self, name: str) -> str:
-        while name in self.names:
-            name += "'"
-        self.names.add(name)
-        return name
 
 
 def zeros(kind: TensorType) -> Array:
@@ -132,7 +135,8 @@ class SubgraphImport:
         for at, operator in enumerate(operators):
             place = f"{self.imported.path}: operator {operator.index} {operator.name}"
             try:
-                self._import(operator, place)
+                with np.errstate(all="ignore"):
+                    self._import(operator, place)
             except Cut:
                 for later in operators[at:]:
                     if later.name not in IMPORTERS and later.name not in CONTROL:
@@ -144,15 +148,17 @@ class SubgraphImport:
                 raise
             except ModelError as error:
                 raise FormatError(f"{place}: {error}") from error
-            except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            except (AttributeError, *NUMBERS_DO_NOT_FIT) as error:
                 # Importers read operands and options as sound files have them: none is absent (None).
                 raise FormatError(f"{place}: its operands or options do not fit it ({error}).") from error
 
     def value(self, index: int) -> Value:
         """What a reader of a tensor reads: of a variable, what it holds now."""
+        if index < 0:
+            raise FormatError(f"{self.imported.path}: an operand that must be there is absent.")
         tensor = self.tensors.tensors[index]
         if tensor.is_variable and tensor.data is None:
-            variable = self.variable(f"{self.index}/{tensor.name or index}")
+            variable = self.variable(f"{tensor.name} (tensor {index} of subgraph {self.index})")
             q = self.tensors.declared(index).type.quantization
             if variable.initial is None and q is not None and tensor.dtype == INT8:
                 # TFLite starts these, and no others, with the real number zero.
@@ -163,7 +169,8 @@ class SubgraphImport:
     # -- variables --
 
     def variable(self, name: str) -> Variable:
-        return self.imported.variables.setdefault(name, Variable(name))
+        imported = self.imported
+        return imported.variables.setdefault(name, Variable(name, imported.held.get(name)))
 
     def read(self, variable: Variable, declare: Callable[[], Value]) -> Value:
         """What a variable holds now; `declare` makes its value when nothing has touched it yet."""
@@ -184,6 +191,12 @@ class SubgraphImport:
     # -- operators --
 
     def _import(self, operator: Operator, place: str) -> None:
+        self.imported.operators += 1
+        if self.imported.operators > self.imported.most_operators:
+            raise FormatError(
+                f"{place}: with all that is called there are more than "
+                f"{self.imported.most_operators} operators."
+            )
         if operator.name in CONTROL:
             CONTROL[operator.name](self, operator)
             return
@@ -214,7 +227,9 @@ class SubgraphImport:
         if initial is not None:
             self.imported.variables[name] = Variable(name, initial, read, written)
             return
-        variable = next(v for v in self.imported.variables.values() if v.current is read)
+        variable = next((v for v in self.imported.variables.values() if v.current is read), None)
+        if variable is None:
+            raise ModelError(f"Its state '{read.name}' is not that of a variable.")
         variable.current = written
 
     def _settle_types(self, node: Node, place: str) -> None:
@@ -318,22 +333,32 @@ def _while(scope: SubgraphImport, operator: Operator) -> None:
 
 
 def _call_once(scope: SubgraphImport, operator: Operator) -> None:
-    """What its subgraph assigns are the initial values of the variables."""
-    imported = Imported(scope.imported.path, scope.imported.model)
+    for name, array in assigned_once(Imported(scope.imported.path, scope.imported.model), operator).items():
+        if name not in scope.imported.held:
+            scope.variable(name).initial = array
+
+
+def assigned_once(imported: Imported, operator: Operator) -> dict[str, Array]:
+    """The initial values of variables: what the subgraph of a CALL_ONCE assigns. `imported` is a new one."""
     inner = SubgraphImport(imported, operator.options["init_subgraph_index"])
-    inner.run()
+    try:
+        inner.run()
+    except Cut as cut:
+        raise UnsupportedOperatorError(f"within its subgraph, {cut.operator.name}: {cut}") from cut
     if imported.refused:
         raise UnsupportedOperatorError("its subgraph has:\n" + "\n".join(imported.refused))
+    arrays = {}
     for name, assigned in imported.variables.items():
         array = None if assigned.current is None else imported.known.array(assigned.current)
         if array is None:
             raise UnsupportedOperatorError(f"the initial value of {name} is not a constant")
         array = np.array(array, order="C")
         array.setflags(write=False)
-        scope.variable(name).initial = array
+        arrays[name] = array
+    return arrays
 
 
-def _var_handle(scope: SubgraphImport, operator: Operator) -> None:
+def name_handle(scope: SubgraphImport, operator: Operator) -> None:
     names = [operator.options.get(key) or b"" for key in ("container", "shared_name")]
     text = "/".join(n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in names)
     scope.handles[operator.outputs[0]] = scope.variable(text)
@@ -349,7 +374,7 @@ def _handle(scope: SubgraphImport, operator: Operator) -> Variable:
 def _read_variable(scope: SubgraphImport, operator: Operator) -> None:
     output = scope.tensors.tensors[operator.outputs[0]]
     variable = _handle(scope, operator)
-    name = scope.imported.unique(f"{variable.name}/before") if variable.current is None else ""
+    name = scope.imported.names.unique(f"{variable.name}/before") if variable.current is None else ""
     value = scope.read(variable, lambda: Value(name, scope.tensors.type_of(output)))
     scope.same(value, output.index)
 
@@ -365,6 +390,6 @@ CONTROL: Mapping[str, Control] = {
     "IF": _if,
     "READ_VARIABLE": _read_variable,
     "STABLEHLO_COMPOSITE": _composite,
-    "VAR_HANDLE": _var_handle,
+    "VAR_HANDLE": name_handle,
     "WHILE": _while,
 }

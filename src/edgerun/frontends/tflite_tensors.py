@@ -12,12 +12,34 @@ from edgerun.frontends.tflite_constants import plain
 from edgerun.ir.graph import Value
 from edgerun.ir.types import Quantization, TensorType
 
+_MOST_ZERO = 1 << 30  # differences of two are int32
+
+
+class Names:
+    """The names of the values of one graph, each of which is given once."""
+
+    def __init__(self) -> None:
+        self._given: dict[str, int] = {}  # how often it was wished for
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._given
+
+    def unique(self, name: str) -> str:
+        """The name, with something behind it where it was given before."""
+        wished = name
+        while name in self._given:
+            self._given[wished] += 1
+            count = self._given[wished]
+            name = f"{wished}'" if count == 2 else f"{wished}'{count - 1}"
+        self._given[name] = 1
+        return name
+
 
 class Tensors:
-    """The values of a subgraph's tensors. `names`, shared by the subgraphs of one import, are taken already;
+    """The values of a subgraph's tensors. `names` are those of one import, whose subgraphs share them;
     `prefix` tells the tensors of a called subgraph from its caller's."""
 
-    def __init__(self, path: str, tensors: tuple[Tensor, ...], names: set[str], prefix: str = "") -> None:
+    def __init__(self, path: str, tensors: tuple[Tensor, ...], names: Names, prefix: str = "") -> None:
         self.tensors = tensors
         self._path = path
         self._prefix = prefix
@@ -47,9 +69,10 @@ class Tensors:
         quantization = None
         if q is not None and tensor.dtype.kind in "iu":
             zero = q.zero_point
-            if np.abs(zero).max() > 1 << 30:
+            if not -_MOST_ZERO <= zero.min() <= zero.max() <= _MOST_ZERO:
                 raise FormatError(
-                    f"{self._path}: tensor {tensor.index} '{tensor.name}' has the zero point {zero.max()}."
+                    f"{self._path}: tensor {tensor.index} '{tensor.name}' has zero points from {zero.min()} "
+                    f"to {zero.max()}."
                 )
             quantization = Quantization(q.scale, zero.astype(np.int32), q.axis)
         return TensorType(tensor.shape, tensor.dtype, quantization)
@@ -59,7 +82,4 @@ class Tensors:
         name = self._prefix + (tensor.name or f"tensor_{tensor.index}")
         if name in self._names:
             name = f"{name}#{tensor.index}"
-        while name in self._names:
-            name += "'"
-        self._names.add(name)
-        return name
+        return self._names.unique(name)

@@ -165,6 +165,7 @@ class DynamicUpdateSlice(Op):
         expect(
             len(update.shape) == len(x.shape)
             and starts.shape == (len(x.shape),)
+            and starts.is_plain_integer
             and all(u <= d for u, d in zip(update.shape, x.shape, strict=True))
             and update.element == x.element,
             f"DynamicUpdateSlice: {update} at {starts} does not fit {x}.",

@@ -85,6 +85,7 @@ def evaluate(op: Op, types: Sequence[TensorType], arrays: Sequence[Array | None]
 FLOAT_TOLERANCE = 1e-5  # of the magnitude
 
 
+@np.errstate(all="ignore")
 def wrong_elements(
     op: Op, types: Sequence[TensorType], arrays: Sequence[Array], results: Sequence[Array]
 ) -> list[npt.NDArray[np.bool_]]:

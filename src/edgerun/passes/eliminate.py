@@ -5,17 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from edgerun.ir.elementwise import Table, Unary
-from edgerun.ir.graph import Graph, Node
+from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.shape import Concat, Pad, Reshape, Slice, Transpose
-from edgerun.passes.rewrite import remove_dead, replace_uses
+from edgerun.passes.rewrite import remove_dead
 
 
 def eliminate(graph: Graph) -> None:
     """Removes dead nodes and identities; a graph's result keeps the node that writes it."""
+    replaced: dict[Value | None, Value | None] = {}
     for node in graph.nodes:
+        node.inputs = [replaced.get(v, v) for v in node.inputs]
         source = node.inputs[0] if node.inputs else None
         if source is not None and source.type == node.outputs[0].type and _is_identity(node):
-            replace_uses(graph, node.outputs[0], source)
+            replaced[node.outputs[0]] = source
     remove_dead(graph)
 
 

@@ -1,22 +1,11 @@
-"""What passes are made of: replacing values, removing nodes."""
+"""What passes are made of: merging and removing nodes."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
-from edgerun.ir.graph import Graph, Node, Value
-
-
-def replace_uses(graph: Graph, old: Value, new: Value) -> None:
-    """Lets every node that reads `old` read `new`. Results of the graph are left alone."""
-    for node in graph.nodes:
-        node.inputs = [new if v is old else v for v in node.inputs]
-
-
-def only_user(graph: Graph, value: Value, uses: dict[Value, list[Node]]) -> Node | None:
-    """The one node that reads `value`, which is not a result of the graph; or None."""
-    readers = uses.get(value, [])
-    return readers[0] if len(readers) == 1 and value not in graph.results() else None
+from edgerun.ir.graph import Graph, Node
 
 
 def remove_dead(graph: Graph) -> None:
@@ -35,18 +24,24 @@ def rewrite_pairs(graph: Graph, merge: Callable[[Node, Node], bool]) -> None:
 
     merge(first, second) changes `second` to do the work of both and says whether it did.
     """
-    changed = True
-    while changed:
-        changed = False
-        uses, producers = graph.uses(), graph.producers()
-        for second in graph.nodes:
-            for value in list(second.inputs):
-                first = producers.get(value) if value is not None else None
-                if first is None or only_user(graph, first.outputs[0], uses) is not second:
-                    continue
-                if merge(first, second):
-                    graph.nodes.remove(first)
-                    changed = True
-                    break
-            if changed:
-                break
+    producers, results = graph.producers(), set(graph.results())
+    reads = Counter(v for node in graph.nodes for v in node.inputs)
+    merged: set[Node] = set()
+
+    def merge_into(second: Node) -> bool:
+        """Merges one producer into the node, if it can be."""
+        before = second.inputs
+        for value in before:
+            first = None if value is None else producers.get(value)
+            if first is None or value in results or reads[value] != 1 or not merge(first, second):
+                continue
+            reads.subtract([*first.inputs, *before])
+            reads.update(second.inputs)
+            merged.add(first)
+            return True
+        return False
+
+    for second in graph.nodes:
+        while merge_into(second):
+            pass
+    graph.nodes = [node for node in graph.nodes if node not in merged]

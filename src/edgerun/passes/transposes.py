@@ -13,7 +13,7 @@ from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.op import Op
 from edgerun.ir.shape import Concat, MirrorPad, Pad, Reshape, Slice, Split, Tile, Transpose
 from edgerun.ir.types import Shape
-from edgerun.passes.rewrite import remove_dead, replace_uses
+from edgerun.passes.rewrite import remove_dead
 
 Perm = tuple[int, ...]
 
@@ -46,7 +46,9 @@ def merge_transposes(graph: Graph) -> None:
     def producer(node: Node) -> Node | None:
         return producers.get(node.inputs[0]) if node.inputs and node.inputs[0] is not None else None
 
+    replaced: dict[Value | None, Value | None] = {}
     for node in graph.nodes:
+        node.inputs = [replaced.get(v, v) for v in node.inputs]
         first = producer(node)
         if isinstance(node.op, Transpose):
             if first is not None and isinstance(first.op, Transpose):
@@ -58,7 +60,7 @@ def merge_transposes(graph: Graph) -> None:
             if _keeps_order(perm, x.type.shape):
                 node.op = Reshape(y.type.shape)
             if perm == tuple(range(len(perm))):
-                replace_uses(graph, y, x)
+                replaced[y] = x
         if isinstance(node.op, Reshape) and first is not None and isinstance(first.op, Reshape):
             node.inputs = list(first.inputs)
     remove_dead(graph)

@@ -7,6 +7,8 @@ or a concatenation costs nothing. Each answers whether it could be done; if not,
 
 from __future__ import annotations
 
+import math
+
 from edgerun import knobs
 from edgerun.errors import ModelError
 from edgerun.ir.types import Array, Shape, TensorType
@@ -23,9 +25,11 @@ class Layout:
 
     def new(self, name: str, kind: TensorType, *, data: Array | None = None, external: bool = False) -> int:
         """A tensor that owns its memory. Raises ModelError when it alone is larger than an arena may be."""
-        if data is None and kind.nbytes > self._most:
+        # Dimensions of 0 count as 1: what is empty must not have dimensions that overflow, either.
+        nbytes = math.prod(d or 1 for d in kind.shape) * kind.dtype.itemsize
+        if nbytes > self._most and data is None:
             raise ModelError(
-                f"Tensor '{name}' ({kind}) needs {kind.nbytes >> 20} MB, "
+                f"Tensor '{name}' ({kind}) needs {nbytes >> 20} MB, "
                 f"EDGERUN_MAX_ARENA_MB allows {self._most >> 20}."
             )
         i = len(self.tensors)

@@ -99,7 +99,10 @@ def pack(task: Import) -> Op:
 
 
 def unpack(task: Import) -> Op:
-    return Unpack(axis_of(task.options["axis"], len(task.type(0).shape)))
+    shape = task.type(0).shape
+    axis = axis_of(task.options["axis"], len(shape))
+    expect(shape[axis] == len(task.outputs), f"{shape[axis]} entries for {len(task.outputs)} outputs.")
+    return Unpack(axis)
 
 
 def split(task: Import) -> Op:

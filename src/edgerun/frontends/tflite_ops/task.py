@@ -38,6 +38,8 @@ class Known:
     def __init__(self) -> None:
         self._producers: dict[Value, Node] = {}
         self._arrays: dict[Value, Array] = {}
+        self._unknown: set[Value] = set()  # depends on what is fed, or is too large
+        self._room = knobs.max_fold_bytes()  # for what is computed
 
     def add(self, node: Node) -> None:
         """Says that `node` computes its outputs."""
@@ -48,22 +50,25 @@ class Known:
         todo = [value]
         while todo:  # a file may be deeper than Python's stack
             last = todo[-1]
-            node = self._producers.get(last)
-            if last.data is not None or last in self._arrays or node is None:
+            if last.data is not None or last in self._arrays or last in self._unknown:
                 todo.pop()
                 continue
-            if not node.op.folds or sum(v.type.nbytes for v in node.outputs) > knobs.max_fold_bytes():
-                return None
+            node = self._producers.get(last)
+            size = 0 if node is None else sum(v.type.nbytes for v in node.outputs)
+            if node is None or not node.op.folds or size > self._room:
+                self._unknown.add(last)
+                continue
             inputs = [v for v in node.inputs if v is not None and v.data is None and v not in self._arrays]
-            if any(v not in self._producers for v in inputs):
-                return None
+            if not self._unknown.isdisjoint(inputs):
+                self._unknown.add(last)
+                continue
             if inputs:
                 todo += inputs
                 continue
             arrays = [None if v is None else self._now(v) for v in node.inputs]
             results = evaluate(node.op, node.types(), arrays)
             self._arrays.update(zip(node.outputs, results, strict=True))
-            todo.pop()
+            self._room -= size
         return self._now(value)
 
     def _now(self, value: Value) -> Array | None:

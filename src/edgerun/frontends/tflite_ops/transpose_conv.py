@@ -17,7 +17,10 @@ from edgerun.ir.types import TensorType
 def transpose_conv(task: Import) -> Op:
     """Inputs of the file: the output's shape, weights, x, optional bias."""
     size = task.constant(0, "output shape")
-    expect(size.size == 4, f"An output shape of four dimensions is needed, got {size.tolist()}.")
+    expect(
+        size.size == 4 and size.dtype.kind in "iu",
+        f"An output shape of four dimensions is needed, got {size.tolist()}.",
+    )
     weights, x, *bias = task.inputs[1:]
     task.inputs[:] = [x, weights, *(b for b in bias if b is not None)]
     strides = task.options["stride_h"], task.options["stride_w"]
