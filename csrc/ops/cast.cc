@@ -114,6 +114,8 @@ Run with_type(DType dtype, const F& f) {
       return f(float{});
     case DType::kF64:
       return f(double{});
+    case DType::kC64:
+      throw Error("cast: complex numbers are not cast by the engine");
     case DType::kBool:
       break;
   }
