@@ -37,6 +37,8 @@ HOST = {
     "L2Pool2d",
     "MatrixDiag",
     "MatrixSetDiag",
+    "MaxPoolWithArgmax",
+    "MaxUnpool",
     "NonMaxSuppression",
     "OneHot",
     "Real",

@@ -15,6 +15,7 @@ from edgerun.plan.lower import (  # noqa: F401 - they register themselves
     gather,
     int16,
     matmul,
+    mediapipe,
     normalize,
     pool,
     quantize,
