@@ -17,8 +17,8 @@ from edgerun.ir.types import Shape, TensorInfo
 
 Array = npt.NDArray[Any]
 
-# ONNX Runtime's names of element types; numpy has no others of those that a tensor may have.
-_DTYPES: dict[str, np.dtype[Any]] = {
+# Element types by ONNX Runtime's names; numpy has no others of those that a tensor may have.
+DTYPES: dict[str, np.dtype[Any]] = {
     **{f"tensor({name})": np.dtype(name) for name in ("int8", "int16", "int32", "int64")},
     **{f"tensor({name})": np.dtype(name) for name in ("uint8", "uint16", "uint32", "uint64")},
     "tensor(bool)": np.dtype(np.bool_),
@@ -104,10 +104,10 @@ class OnnxruntimeBackend:
     def _infos(self, ports: list[Any]) -> tuple[TensorInfo, ...]:
         """Inputs or outputs as a Session tells them. Raises ModelError for what is no array."""
         for port in ports:
-            if port.type not in _DTYPES:
+            if port.type not in DTYPES:
                 raise ModelError(f"{self._name}: {port.name!r} is a {port.type}, which is no array of numpy.")
         return tuple(
-            TensorInfo(port.name, tuple(map(_side, port.shape)), _DTYPES[port.type]) for port in ports
+            TensorInfo(port.name, tuple(map(_side, port.shape)), DTYPES[port.type]) for port in ports
         )
 
     @property
