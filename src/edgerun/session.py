@@ -16,6 +16,7 @@ import numpy as np
 from edgerun import knobs
 from edgerun.errors import FormatError, InputError, ModelError
 from edgerun.frontends import open_model
+from edgerun.frontends.tflite import TfliteFile
 from edgerun.frontends.tflite_import import Cut
 from edgerun.ir.graph import Graph
 from edgerun.ir.op import wrong_elements
@@ -178,6 +179,7 @@ class Session:
             self._runner = program.runner(self.threads)
         else:
             entry = self._file.entry(self._signature)
+            assert isinstance(self._file, TfliteFile)  # no other is run in stages
             self._runner = StagedRunner(self._file, entry, self._graph, self.threads)
         self._run = self._runner.run
         self._verify = knobs.verify() and program is not None

@@ -48,7 +48,7 @@ def test_what_is_no_model_is_refused(tmp_path):
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "looks like a PNG image"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "looks like a JPEG image"),
         (b"no: model\r\nat all\n", "begins with the text 'no: model'"),
-        (b"\x08\x07\x12\x07pytorch", "begins with the bytes 08 07 12 07 70 79 74 6f"),
+        (b"\x0a\x07\x12\x07pytorch", "begins with the bytes 0a 07 12 07 70 79 74 6f"),
         ("größer".encode(), "begins with the bytes 67 72 c3 b6 c3 9f 65 72"),
     ],
 )
@@ -56,8 +56,8 @@ def test_a_file_of_another_format_is_described(data, sentence):
     with pytest.raises(FormatError) as caught:
         edgerun.Session(data)
     assert str(caught.value) == (
-        "<bytes>: not a model that edgerun knows: a .tflite file has 'TFL3' at byte 4,"
-        f" this one {sentence}."
+        "<bytes>: not a model that edgerun knows: a .tflite file has 'TFL3' at byte 4, an .onnx file is an"
+        f" ONNX protobuf, this one {sentence}."
     )
 
 

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgerun.errors import FormatError, ModelError
+from edgerun.frontends.onnx import OnnxFile
 from edgerun.frontends.tflite import TfliteFile
 from edgerun.ir.graph import Graph
 from edgerun.ir.types import Shape
 
 TFLITE_MAGIC = b"TFL3"
+# The keys of the fields of a ModelProto: producer, domain, graph, opsets, metadata.
+_ONNX_FIELDS = frozenset({0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72})
 # How other files begin that people take for models.
 _OTHERS = {
     b"\x89PNG": "a PNG image",
@@ -33,7 +36,7 @@ def read_source(source: str | Path | bytes) -> tuple[str, bytes]:
         raise ModelError(f"{path}: the model cannot be read: {error.strerror}.") from error
 
 
-def open_model(source: str | Path | bytes) -> TfliteFile:
+def open_model(source: str | Path | bytes) -> TfliteFile | OnnxFile:
     """A model file, or its bytes, checked and ready to be imported; the format is recognised by the content.
 
     Raises FormatError, QuantizationError, ModelError.
@@ -41,10 +44,20 @@ def open_model(source: str | Path | bytes) -> TfliteFile:
     path, data = read_source(source)
     if data[4:8] == TFLITE_MAGIC:
         return TfliteFile(data, path)
+    if _is_onnx(data, path):
+        return OnnxFile(data, path)
     raise FormatError(
         f"{path}: not a model that edgerun knows: a .tflite file has 'TFL3' at byte 4, "
-        f"this one {_appearance(data)}."
+        f"an .onnx file is an ONNX protobuf, this one {_appearance(data)}."
     )
+
+
+def _is_onnx(data: bytes, path: str) -> bool:
+    """Whether it says so itself: ONNX has no magic, but files begin with the version of its format (field 1,
+    a small number) and go on with another field of the model."""
+    if path.endswith(".onnx"):
+        return True
+    return len(data) > 3 and data[0] == 0x08 and data[1] < 0x40 and data[2] in _ONNX_FIELDS
 
 
 def load_graph(source: str | Path | bytes, shapes: Mapping[str, Shape] | None = None) -> Graph:

@@ -86,6 +86,22 @@ class Dequantize(Op):
         return (_by_channel(_real, arrays[0], q) if not q.per_tensor else _real(arrays[0], q),)
 
 
+@dataclass(frozen=True)
+class Quanta(Op):
+    """Integers that mean themselves, or something else, with the meaning that `out` says."""
+
+    elementwise = True
+    out: Element
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        (x,) = types
+        expect(x.dtype == self.out.dtype, f"Quanta of {x} are not {self.out}.")
+        return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (arrays[0],)
+
+
 def _real(x: Array, q: Quantization) -> Array:
     return (x.astype(np.int32) - q.zero).astype(np.float32) * q.scale[0]  # type: ignore[no-any-return]
 

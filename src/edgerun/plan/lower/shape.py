@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 
 from edgerun.ir.graph import Node
+from edgerun.ir.quantize import Quanta
 from edgerun.ir.shape import (
     Broadcast,
     Concat,
@@ -25,7 +26,7 @@ from edgerun.plan.lower.lowering import Lowering, lowers
 from edgerun.plan.plan import Quantum
 
 
-@lowers(Reshape)
+@lowers(Reshape, Quanta)
 def _reshape(lo: Lowering, node: Node) -> None:
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     if not lo.layout.alias(y, x):

@@ -1,0 +1,89 @@
+"""Reading an ONNX file with the onnx package: checked, functions inlined, weights as arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgerun.errors import FormatError, ModelError
+
+Array = npt.NDArray[np.generic]
+OLDEST_OPSET = 7
+_NEEDED = "Reading .onnx files needs the package onnx: pip install 'edgerun[onnx]'."
+
+
+def read_onnx(data: bytes, path: str) -> Any:
+    """The ModelProto of a file. Raises FormatError for what is not a sound ONNX model, ModelError where the
+    onnx package is missing."""
+    try:
+        import onnx
+        from google.protobuf.message import DecodeError
+        from onnx import checker, inliner
+    except ImportError as error:
+        raise ModelError(f"{path}: {_NEEDED}") from error
+    try:
+        model = onnx.load_model_from_string(data)
+    except DecodeError as error:
+        raise FormatError(f"{path}: not an ONNX model: {error}.") from error
+    if not model.graph.node and not model.graph.output:
+        raise FormatError(f"{path}: not an ONNX model: it has neither operators nor outputs.")
+    _load_external(model, path)
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    opset = opset_of(model)
+    if opset < OLDEST_OPSET:
+        raise FormatError(f"{path}: it has opset {opset}, edgerun reads {OLDEST_OPSET} and newer.")
+    if opset > onnx.defs.onnx_opset_version():
+        raise FormatError(
+            f"{path}: it has opset {opset}, the installed onnx package knows up to "
+            f"{onnx.defs.onnx_opset_version()}."
+        )
+    for port in model.graph.output:
+        if port.type.HasField("tensor_type"):
+            port.type.tensor_type.shape.SetInParent()  # some exporters leave it out; nothing here reads it
+    try:
+        checker.check_model(model)
+    except checker.ValidationError as error:
+        if not any(o.domain not in ("", "ai.onnx") for o in model.opset_import):
+            raise FormatError(f"{path}: the onnx package refuses it: {_first_line(error)}") from error
+    return model
+
+
+def opset_of(model: Any) -> int:
+    """The version of ONNX's own operators that the file is written in."""
+    versions = [o.version for o in model.opset_import if o.domain in ("", "ai.onnx")]
+    return int(versions[0]) if versions else OLDEST_OPSET
+
+
+def array_of(tensor: Any, path: str) -> Array:
+    """The read-only array of a TensorProto. Raises FormatError."""
+    from onnx import numpy_helper
+
+    try:
+        array: Array = np.ascontiguousarray(numpy_helper.to_array(tensor)).reshape(tuple(tensor.dims))
+    except (TypeError, ValueError, KeyError) as error:
+        raise FormatError(f"{path}: tensor '{tensor.name}' cannot be read: {error}.") from error
+    array.setflags(write=False)
+    return array
+
+
+def _load_external(model: Any, path: str) -> None:
+    """Reads the tensors that lie in files beside the model."""
+    from onnx import checker, external_data_helper
+
+    initializers = [*model.graph.initializer]
+    if not any(external_data_helper.uses_external_data(t) for t in initializers):
+        return
+    if not Path(path).exists():
+        raise FormatError(f"{path}: its weights lie in other files: open it by its path.")
+    try:
+        external_data_helper.load_external_data_for_model(model, str(Path(path).parent))
+    except (OSError, ValueError, checker.ValidationError) as error:
+        raise FormatError(f"{path}: its external weights cannot be read: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

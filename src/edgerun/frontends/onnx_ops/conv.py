@@ -1,0 +1,115 @@
+"""Convolutions, from channels first to channels last."""
+
+from __future__ import annotations
+
+from edgerun.errors import FormatError
+from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, refuse
+from edgerun.ir.conv import Conv2d, DepthwiseConv2d, Padding, Pair
+from edgerun.ir.graph import Value
+from edgerun.ir.op import Op
+from edgerun.ir.shape import Reshape
+from edgerun.ir.transpose_conv import TransposeConv
+
+TO_LAST = (0, 2, 3, 1)
+TO_FIRST = (0, 3, 1, 2)
+
+
+def as_image(task: Import, value: Value) -> Value:
+    """[n, c, length] as [n, c, 1, length]; images as they are."""
+    shape = value.type.shape
+    if len(shape) == 3:
+        return task.emit(Reshape((shape[0], shape[1], 1, shape[2])), value)
+    if len(shape) != 4:
+        raise refuse(f"it works on {len(shape) - 2} spatial dimensions, edgerun on 1 or 2")
+    return value
+
+
+def on_channels_last(task: Import, op: Op, x: Value, *rest: Value | None) -> Value:
+    """`op` on [n, c, h, w], or [n, c, length]."""
+    rank = len(x.type.shape)
+    last = task.transpose(as_image(task, x), TO_LAST)
+    y = task.transpose(task.emit(op, last, *rest), TO_FIRST)
+    if rank == 3:
+        n, c, _, length = y.type.shape
+        y = task.emit(Reshape((n, c, length)), y)
+    return y
+
+
+def pairs(task: Import, name: str, rank: int) -> tuple[int, int]:
+    """An attribute with an entry per spatial dimension."""
+    values = tuple(int(v) for v in task.get(name, (1,) * (rank - 2)))
+    if len(values) != rank - 2:
+        raise FormatError(f"its {name} has {len(values)} entries, expected {rank - 2}")
+    return (1, values[0]) if rank == 3 else (values[0], values[1])
+
+
+def padding_of(task: Import, size: Pair, kernel: Pair, strides: Pair, dilations: Pair) -> Padding:
+    """top, left, bottom, right, from pads or auto_pad."""
+    auto = task.get("auto_pad", "NOTSET")
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        before, after = [], []
+        for length, k, s, d in zip(size, kernel, strides, dilations, strict=True):
+            total = max((-(-length // s) - 1) * s + (k - 1) * d + 1 - length, 0)
+            less, more = total // 2, total - total // 2
+            before.append(less if auto == "SAME_UPPER" else more)
+            after.append(more if auto == "SAME_UPPER" else less)
+        return before[0], before[1], after[0], after[1]
+    pads = tuple(int(v) for v in task.get("pads", ()))
+    if auto == "VALID" or not pads:
+        return 0, 0, 0, 0
+    if len(pads) == 2:
+        return 0, pads[0], 0, pads[1]
+    if len(pads) != 4:
+        raise FormatError(f"its pads have {len(pads)} entries, expected 4")
+    return pads[0], pads[1], pads[2], pads[3]
+
+
+def _conv(task: Import) -> Value:
+    x, rank = task.value(0), len(task.type(0).shape)
+    w = as_image(task, task.value(1))
+    group = int(task.get("group", 1))
+    kernel = w.type.shape[2], w.type.shape[3]
+    strides, dilations = pairs(task, "strides", rank), pairs(task, "dilations", rank)
+    size = as_image(task, x).type.shape[2:]
+    padding = padding_of(task, (size[0], size[1]), kernel, strides, dilations)
+    crop = any(p < 0 for p in padding)
+    if crop:
+        raise refuse("its padding is negative")
+    channels, bias = x.type.shape[1], task.value(2) if task.has(2) else None
+    if group < 1 or channels != group * w.type.shape[1]:
+        raise FormatError(f"{channels} input channels in {group} groups do not fit the weights {w.type}")
+    if group == channels and group > 1:
+        depthwise = task.transpose(w, (1, 2, 3, 0))
+        return on_channels_last(task, DepthwiseConv2d(FLOAT, strides, dilations, padding), x, depthwise, bias)
+    weights = task.transpose(w, TO_LAST)
+    return on_channels_last(task, Conv2d(FLOAT, strides, dilations, padding), x, weights, bias)
+
+
+def _conv_transpose(task: Import) -> Value:
+    x, rank = task.value(0), len(task.type(0).shape)
+    w = as_image(task, task.value(1))
+    if int(task.get("group", 1)) != 1 or pairs(task, "dilations", rank) != (1, 1):
+        raise refuse("it has groups or dilations")
+    kernel, strides = w.type.shape[2:], pairs(task, "strides", rank)
+    image = as_image(task, x).type.shape
+    extra = tuple(int(v) for v in task.get("output_padding", (0,) * (rank - 2)))
+    extra = (0, *extra) if rank == 3 else extra
+    whole = [s * (n - 1) + e + k for s, n, e, k in zip(strides, image[2:], extra, kernel, strict=True)]
+    wanted = task.get("output_shape", None)
+    auto = task.get("auto_pad", "NOTSET")
+    if wanted is None and auto in ("SAME_UPPER", "SAME_LOWER"):
+        wanted = [n * s for n, s in zip(image[2:], strides, strict=True)][-(rank - 2) :]
+    if wanted is not None:
+        sizes = [1, *map(int, wanted)] if rank == 3 else [int(v) for v in wanted]
+        total = [max(w_ - s, 0) for w_, s in zip(whole, sizes, strict=True)]
+        half = [t - t // 2 if auto == "SAME_UPPER" else t // 2 for t in total]
+        top, left = half[0], half[1]
+    else:
+        top, left, bottom, right = padding_of(task, (1, 1), (1, 1), (1, 1), (1, 1))
+        sizes = [whole[0] - top - bottom, whole[1] - left - right]
+    bias = task.value(2) if task.has(2) else None
+    op = TransposeConv(FLOAT, (sizes[0], sizes[1]), strides, (top, left))
+    return on_channels_last(task, op, x, task.transpose(w, (1, 2, 3, 0)), bias)
+
+
+IMPORTERS: dict[str, Importer] = {"Conv": _conv, "ConvTranspose": _conv_transpose}

@@ -1,0 +1,155 @@
+"""Functions and arithmetic, element by element."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, refuse
+from edgerun.ir.arithmetic import Div, Maximum, Minimum, Pow, Prelu
+from edgerun.ir.comparison import (
+    Equal,
+    Greater,
+    GreaterEqual,
+    Less,
+    LessEqual,
+    LogicalAnd,
+    LogicalNot,
+    LogicalOr,
+    Select,
+)
+from edgerun.ir.elementwise import Add, Binary, Clip, HardSwish, LeakyRelu, Logistic, Mul, Sub, Tanh, Unary
+from edgerun.ir.functions import Abs, Ceil, Cos, Elu, Exp, Floor, Log, Neg, Round, Sign, Sin, Sqrt
+from edgerun.ir.graph import Value
+from edgerun.ir.op import Op
+from edgerun.ir.quantize import Cast
+
+
+def _unary(op: type[Unary]) -> Callable[[Import], Value]:
+    return lambda task: task.emit(op(task.type(0).element), task.value(0))
+
+
+def _binary(op: type[Binary]) -> Callable[[Import], Value]:
+    return lambda task: task.emit(op(task.type(0).element), task.value(0), task.value(1))
+
+
+def _fold(op: type[Binary]) -> Callable[[Import], Value]:
+    """Any number of operands, from left to right."""
+
+    def fold(task: Import) -> Value:
+        y = task.value(0)
+        for i in range(1, len(task.inputs)):
+            y = task.emit(op(y.type.element), y, task.value(i))
+        return y
+
+    return fold
+
+
+def _mean(task: Import) -> Value:
+    total = _fold(Add)(task)
+    return task.emit(Mul(FLOAT), total, task.const(1 / len(task.inputs), np.float32))
+
+
+def _plain(op: type[Op]) -> Callable[[Import], Value]:
+    return lambda task: task.emit(op(), *(task.value(i) for i in range(len(task.inputs))))
+
+
+def _relu(task: Import) -> Value:
+    return clip(task, 0.0, math.inf)
+
+
+def clip(task: Import, low: float, high: float) -> Value:
+    x = task.value(0)
+    if x.type.is_float:
+        return task.emit(Clip(x.type.element, (low, high)), x)
+    if low != -math.inf:
+        x = task.emit(Maximum(x.type.element), x, task.const(int(low), x.type.dtype))
+    if high != math.inf:
+        x = task.emit(Minimum(x.type.element), x, task.const(int(high), x.type.dtype))
+    return x
+
+
+def _clip(task: Import) -> Value:
+    limits = []
+    for i, name, none in ((1, "min", -math.inf), (2, "max", math.inf)):
+        given = float(task.constant(i, name).reshape(())) if task.has(i) else float(task.get(name, none))
+        limits.append(given)
+    low, high = limits
+    return clip(task, min(low, high), high)
+
+
+def _leaky_relu(task: Import) -> Value:
+    return task.emit(LeakyRelu(FLOAT, float(task.get("alpha", 0.01))), task.value(0))
+
+
+def _elu(task: Import) -> Value:
+    if task.get("alpha", 1.0) != 1.0:
+        raise refuse("its alpha is not 1")
+    return task.emit(Elu(FLOAT), task.value(0))
+
+
+def _hard_sigmoid(task: Import) -> Value:
+    scaled = task.emit(Mul(FLOAT), task.value(0), task.const(task.get("alpha", 0.2), np.float32))
+    return task.emit(Add(FLOAT, (0.0, 1.0)), scaled, task.const(task.get("beta", 0.5), np.float32))
+
+
+def _cast(task: Import) -> Value:
+    from onnx import helper
+
+    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(int(task.get("to", 1))))
+    x = task.value(0)
+    return x if dtype == x.type.dtype else task.emit(Cast(dtype), x)
+
+
+def _pow(task: Import) -> Value:
+    x, y = task.value(0), task.value(1)
+    if y.type.dtype != x.type.dtype:
+        y = task.emit(Cast(x.type.dtype), y)
+    if y.data is not None and y.data.size == 1 and float(y.data.reshape(())) == 2.0:
+        return task.emit(Mul(x.type.element), x, x)
+    return task.emit(Pow(x.type.element), x, y)
+
+
+IMPORTERS: dict[str, Importer] = {
+    "Abs": _unary(Abs),
+    "Ceil": _unary(Ceil),
+    "Cos": _unary(Cos),
+    "Exp": _unary(Exp),
+    "Floor": _unary(Floor),
+    "HardSwish": _unary(HardSwish),
+    "Log": _unary(Log),
+    "Neg": _unary(Neg),
+    "Round": _unary(Round),
+    "Sigmoid": _unary(Logistic),
+    "Sign": _unary(Sign),
+    "Sin": _unary(Sin),
+    "Sqrt": _unary(Sqrt),
+    "Tanh": _unary(Tanh),
+    "Add": _binary(Add),
+    "Div": _binary(Div),
+    "Mul": _binary(Mul),
+    "PRelu": _binary(Prelu),
+    "Pow": _pow,
+    "Sub": _binary(Sub),
+    "Max": _fold(Maximum),
+    "Min": _fold(Minimum),
+    "Sum": _fold(Add),
+    "Mean": _mean,
+    "And": _plain(LogicalAnd),
+    "Equal": _plain(Equal),
+    "Greater": _plain(Greater),
+    "GreaterOrEqual": _plain(GreaterEqual),
+    "Less": _plain(Less),
+    "LessOrEqual": _plain(LessEqual),
+    "Not": _plain(LogicalNot),
+    "Or": _plain(LogicalOr),
+    "Where": _plain(Select),
+    "Cast": _cast,
+    "Clip": _clip,
+    "Elu": _elu,
+    "HardSigmoid": _hard_sigmoid,
+    "LeakyRelu": _leaky_relu,
+    "Relu": _relu,
+}

@@ -1,0 +1,68 @@
+"""Pooling over windows, and over whole images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edgerun.frontends.onnx_ops.conv import as_image, on_channels_last, padding_of, pairs
+from edgerun.frontends.onnx_ops.task import Import, Importer, refuse
+from edgerun.ir.graph import Value
+from edgerun.ir.pool import AveragePool2d, MaxPool2d
+from edgerun.ir.reduction import Mean, ReduceMax
+from edgerun.ir.shape import Pad, Reshape
+
+
+def _pool(op: type[MaxPool2d] | type[AveragePool2d]) -> Callable[[Import], Value]:
+    def pool(task: Import) -> Value:
+        x, rank = task.value(0), len(task.type(0).shape)
+        if len(task.outputs) > 1:
+            raise refuse("its indices are asked for")
+        kernel, strides = pairs(task, "kernel_shape", rank), pairs(task, "strides", rank)
+        if pairs(task, "dilations", rank) != (1, 1):
+            raise refuse("it has dilations")
+        image = as_image(task, x)
+        size = image.type.shape[2], image.type.shape[3]
+        top, left, bottom, right = padding_of(task, size, kernel, strides, (1, 1))
+        if op is AveragePool2d and task.get("count_include_pad", 0) and any((top, left, bottom, right)):
+            if task.get("ceil_mode", 0):
+                raise refuse("it counts the padding and rounds sizes up")
+            image = task.emit(Pad((0, 0, top, left), (0, 0, bottom, right), 0.0), image)
+            top = left = bottom = right = 0
+        if task.get("ceil_mode", 0):
+            bottom += _more(size[0] + top + bottom, kernel[0], strides[0], size[0] + top)
+            right += _more(size[1] + left + right, kernel[1], strides[1], size[1] + left)
+        y = on_channels_last(task, op(x.type.element, kernel, strides, (top, left, bottom, right)), image)
+        return y if rank == 4 else _as_before(task, y)
+
+    return pool
+
+
+def _more(size: int, kernel: int, stride: int, real: int) -> int:
+    """What must be added at the end so that one more window fits, if it begins within the image."""
+    rest = (size - kernel) % stride
+    starts = (size - kernel) // stride * stride + stride
+    return stride - rest if rest and starts < real else 0
+
+
+def _as_before(task: Import, y: Value) -> Value:
+    n, c, _, length = y.type.shape
+    return task.emit(Reshape((n, c, length)), y)
+
+
+def _global(op: type[Mean] | type[ReduceMax]) -> Callable[[Import], Value]:
+    def pool(task: Import) -> Value:
+        x = task.value(0)
+        rank = len(x.type.shape)
+        if rank != 4:
+            return task.emit(op(x.type.element, tuple(range(2, rank)), True), x)
+        return on_channels_last(task, op(x.type.element, (1, 2), True), x)
+
+    return pool
+
+
+IMPORTERS: dict[str, Importer] = {
+    "MaxPool": _pool(MaxPool2d),
+    "AveragePool": _pool(AveragePool2d),
+    "GlobalAveragePool": _global(Mean),
+    "GlobalMaxPool": _global(ReduceMax),
+}

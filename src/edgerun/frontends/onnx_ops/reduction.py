@@ -1,0 +1,115 @@
+"""Reductions, and what normalises along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, axes_of, axis_of, refuse
+from edgerun.ir.arithmetic import Div
+from edgerun.ir.elementwise import Add, Mul, Softmax, Sub
+from edgerun.ir.functions import Sqrt
+from edgerun.ir.graph import Value
+from edgerun.ir.normalize import LogSoftmax
+from edgerun.ir.reduction import ArgMax, ArgMin, Mean, ReduceMax, ReduceMin, ReduceProd, Reduction, Sum
+from edgerun.ir.shape import Reshape
+from edgerun.ir.types import INT64, Element
+
+
+def _reduction(op: type[Reduction]) -> Callable[[Import], Value]:
+    def reduction(task: Import) -> Value:
+        x, rank = task.value(0), len(task.type(0).shape)
+        given = task.moved_integers(1, "axes")
+        if not given and task.get("noop_with_empty_axes", 0):
+            return x
+        axes = axes_of(given, rank) if given else tuple(range(rank))
+        return task.emit(op(x.type.element, axes, bool(task.get("keepdims", 1))), x)
+
+    return reduction
+
+
+def _arg(op: type[ArgMax] | type[ArgMin]) -> Callable[[Import], Value]:
+    def arg(task: Import) -> Value:
+        x, rank = task.value(0), len(task.type(0).shape)
+        if task.get("select_last_index", 0):
+            raise refuse("it selects the last index")
+        axis = axis_of(int(task.get("axis", 0)), rank)
+        y = task.emit(op(Element(INT64), axis), x)
+        if task.get("keepdims", 1):
+            y = task.emit(Reshape(tuple(1 if i == axis else d for i, d in enumerate(x.type.shape))), y)
+        return y
+
+    return arg
+
+
+def _softmax(op: type[Softmax] | type[LogSoftmax]) -> Callable[[Import], Value]:
+    def softmax(task: Import) -> Value:
+        x, rank = task.value(0), len(task.type(0).shape)
+        old = task.opset < 13
+        axis = axis_of(int(task.get("axis", 1 if old else -1)), rank)
+        if old and axis != rank - 1:
+            # Before opset 13, over all dimensions from the axis on.
+            rows = int(np.prod(x.type.shape[:axis], dtype=np.int64))
+            flat = task.emit(Reshape((rows, x.type.size // rows)), x)
+            return task.emit(Reshape(x.type.shape), task.emit(op(FLOAT), flat))
+        if axis == rank - 1:
+            return task.emit(op(FLOAT), x)
+        perm = (*(i for i in range(rank) if i != axis), axis)
+        back = tuple(int(i) for i in np.argsort(perm))
+        return task.transpose(task.emit(op(FLOAT), task.transpose(x, perm)), back)
+
+    return softmax
+
+
+def _batch_normalization(task: Import) -> Value:
+    if len(task.outputs) > 1:
+        raise refuse("it trains: its means are asked for")
+    scale, bias, mean, variance = (task.constant(i, "parameter").astype(np.float64) for i in range(1, 5))
+    factor = scale / np.sqrt(variance + float(task.get("epsilon", 1e-5)))
+    shift = bias - mean * factor
+    shape = (-1, *(1,) * (len(task.type(0).shape) - 2))
+    scaled = task.emit(Mul(FLOAT), task.value(0), task.const(factor.reshape(shape), np.float32))
+    return task.emit(Add(FLOAT), scaled, task.const(shift.reshape(shape), np.float32))
+
+
+def normalized(task: Import, x: Value, axes: tuple[int, ...], epsilon: float) -> Value:
+    """(x - mean) / sqrt(variance + epsilon) over the axes."""
+    centred = task.emit(Sub(FLOAT), x, task.emit(Mean(FLOAT, axes, True), x))
+    variance = task.emit(Mean(FLOAT, axes, True), task.emit(Mul(FLOAT), centred, centred))
+    root = task.emit(Sqrt(FLOAT), task.emit(Add(FLOAT), variance, task.const(epsilon, np.float32)))
+    return task.emit(Div(FLOAT), centred, root)
+
+
+def _layer_normalization(task: Import) -> Value:
+    x, rank = task.value(0), len(task.type(0).shape)
+    if len(task.outputs) > 1:
+        raise refuse("its means are asked for")
+    axes = tuple(range(axis_of(int(task.get("axis", -1)), rank), rank))
+    y = normalized(task, x, axes, float(task.get("epsilon", 1e-5)))
+    y = task.emit(Mul(FLOAT), y, task.value(1))
+    return task.emit(Add(FLOAT), y, task.value(2)) if task.has(2) else y
+
+
+def _instance_normalization(task: Import) -> Value:
+    rank = len(task.type(0).shape)
+    y = normalized(task, task.value(0), tuple(range(2, rank)), float(task.get("epsilon", 1e-5)))
+    shape = (-1, *(1,) * (rank - 2))
+    scale, bias = (task.const(task.constant(i, "parameter").reshape(shape)) for i in (1, 2))
+    return task.emit(Add(FLOAT), task.emit(Mul(FLOAT), y, scale), bias)
+
+
+IMPORTERS: dict[str, Importer] = {
+    "ReduceMax": _reduction(ReduceMax),
+    "ReduceMean": _reduction(Mean),
+    "ReduceMin": _reduction(ReduceMin),
+    "ReduceProd": _reduction(ReduceProd),
+    "ReduceSum": _reduction(Sum),
+    "ArgMax": _arg(ArgMax),
+    "ArgMin": _arg(ArgMin),
+    "Softmax": _softmax(Softmax),
+    "LogSoftmax": _softmax(LogSoftmax),
+    "BatchNormalization": _batch_normalization,
+    "LayerNormalization": _layer_normalization,
+    "InstanceNormalization": _instance_normalization,
+}
