@@ -32,7 +32,7 @@ from edgerun.compat.onnxruntime_options import (
     SessionOptions,
 )
 from edgerun.compat.onnxruntime_profile import Trace
-from edgerun.compat.onnxruntime_source import PROVIDER, check_providers, load
+from edgerun.compat.onnxruntime_source import PROVIDER, Source, check_providers
 from edgerun.compat.onnxruntime_values import IOBinding, OrtValue
 from edgerun.errors import EdgerunError, InputError
 
@@ -112,11 +112,12 @@ class InferenceSession:
             raise TypeError(f"Unable to load from type '{type(path_or_bytes)}'")
         if not isinstance(sess_options, SessionOptions | None):
             raise TypeError(f"sess_options must be SessionOptions, got {sess_options!r}.")
-        check_providers(providers, provider_options)
+        check_providers(providers, provider_options, int(kwargs.get("enable_fallback", 1)) == 1)
         self._options = options = sess_options or SessionOptions()
         self._trace = Trace(options.profile_file_prefix) if options.enable_profiling else None
         began = time.monotonic_ns()
-        self._session, self._facts = load(path_or_bytes, options)
+        self._source = Source(path_or_bytes, options)
+        self._facts = self._source.facts
         if self._trace is not None:
             self._trace.add("session_initialization", began, time.monotonic_ns())
 
@@ -245,13 +246,16 @@ class InferenceSession:
     def _compute(self, feeds: dict[str, Array]) -> dict[str, Array]:
         began = time.monotonic_ns()
         try:
-            results = self._session.run(feeds)
+            session = self._source.session(feeds)
+            results = session.run(feeds)
             ended = time.monotonic_ns()
             if self._trace is not None:
-                session = self._session._variant(feeds) or self._session  # the program of these sizes
-                self._trace.add("model_run", began, ended, session.profile(feeds, runs=1))
+                sized = session._variant(feeds) or session  # the program of these sizes
+                self._trace.add("model_run", began, ended, sized.profile(feeds, runs=1))
         except InputError as error:
             raise InvalidArgument(str(error)) from error
+        except OrtError:
+            raise
         except EdgerunError as error:
             raise RuntimeException(str(error)) from error
         return results

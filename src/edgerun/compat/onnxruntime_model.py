@@ -89,14 +89,15 @@ def read_facts(data: bytes, by_name: Mapping[str, int], by_denotation: Mapping[s
     return Facts(
         ports(info for info in graph.input if info.name not in constants),
         ports(graph.output),
-        ports(info for info in graph.input if info.name in constants),
+        # Before version 4 of the format all constants were listed among the inputs, and meant as constants.
+        ports(info for info in graph.input if info.name in constants and model.ir_version >= 4),
         ModelMetadata(
             model.producer_name,
             graph.name,
             model.domain,
             model.doc_string,
             graph.doc_string,
-            model.model_version or _UNSET_VERSION,
+            model.model_version if model.HasField("model_version") else _UNSET_VERSION,
             {entry.key: entry.value for entry in model.metadata_props},
         ),
     )
@@ -135,7 +136,7 @@ def _node_arg(info: Any, by_name: Mapping[str, int], by_denotation: Mapping[str,
     tensor = info.type.tensor_type
     shape: list[int | str | None] = []
     for side in tensor.shape.dim:
-        if side.HasField("dim_value"):
+        if side.HasField("dim_value") and side.dim_value >= 0:
             shape.append(int(side.dim_value))
         else:
             size = by_name.get(side.dim_param) if side.dim_param else None
