@@ -135,7 +135,8 @@ def told(args):
 meta = session.get_modelmeta()
 result = (told(session.get_inputs()), told(session.get_outputs()),
     told(session.get_overridable_initializers()), sorted(meta.custom_metadata_map.items()),
-    meta.producer_name, meta.graph_name, meta.domain, meta.description, meta.graph_description, meta.version, session.end_profiling())
+    meta.producer_name, meta.graph_name, meta.domain, meta.description,
+    meta.graph_description, meta.version, session.end_profiling())
 """,
     ),
     "constants among the inputs": (
