@@ -1,4 +1,4 @@
-"""One script on LiteRT and on edgerun: only the import line differs."""
+"""One script on another runtime and on edgerun: only the import line differs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ LINES = {
     ),
     "import ai_edge_litert.interpreter as tflite": "import edgerun.compat.tflite as tflite",
     "from ai_edge_litert import interpreter as tflite": "from edgerun.compat import tflite",
+    "import onnxruntime as ort": "import edgerun.compat.onnxruntime as ort",
+    "import onnxruntime": "from edgerun.compat import onnxruntime",
+    "from onnxruntime import InferenceSession, SessionOptions": (
+        "from edgerun.compat.onnxruntime import InferenceSession, SessionOptions"
+    ),
 }
 
 
@@ -29,7 +34,7 @@ def run_script(script: str, **names: Any) -> Any:
 
 
 def both(script: str, **names: Any) -> tuple[Any, Any]:
-    """The results of a script on LiteRT and on edgerun. Its first line imports LiteRT."""
+    """The results of a script on the other runtime and on edgerun. Its first line imports that runtime."""
     line, rest = script.strip().split("\n", 1)
     return run_script(f"{line}\n{rest}", **names), run_script(f"{LINES[line]}\n{rest}", **names)
 

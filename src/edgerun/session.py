@@ -110,7 +110,13 @@ class Session:
             from edgerun.backends.litert import LitertBackend
 
             return LitertBackend(*args, **kwargs)
-        raise InputError(f"There is no backend {backend!r}; there are 'edgerun' and 'litert'.")
+        if backend == "onnxruntime":
+            from edgerun.backends.onnxruntime import OnnxruntimeBackend
+
+            return OnnxruntimeBackend(*args, **kwargs)
+        raise InputError(
+            f"There is no backend {backend!r}; there are 'edgerun', 'litert' and 'onnxruntime'."
+        )
 
     def __init__(
         self,

@@ -37,7 +37,8 @@ def test_every_command_has_help(run, name):
         (["serve", "--camera", "0", "--model", "NET", "--host", "0.0.0.0"], 4, "--insecure"),
         (["run", "NET", "PICTURES", "--labels", "none.txt"], 4, "none.txt: the labels cannot"),
         (["bench", "NET", "--against", "openvino"], 1, "openvino does not run here"),
-        (["bench", "NET", "--against", "abacus"], 1, "--against knows litert"),
+        (["bench", "NET", "--against", "onnxruntime"], 1, "bench compares .tflite files with litert."),
+        (["bench", "NET", "--against", "abacus"], 1, "--against knows litert and onnxruntime, got"),
     ],
 )
 def test_errors_are_one_sentence_with_their_exit_code(run, net, pictures, words, code, sentence):

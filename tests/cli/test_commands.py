@@ -141,6 +141,15 @@ def test_bench_compares_side_by_side(run, net):
     assert [row.split()[0] for row in table] == ["engine", "edgerun"]
 
 
+def test_bench_of_an_onnx_file_is_against_onnxruntime(run, tmp_path):
+    net = tmp_path / "net.onnx"
+    net.write_bytes(b"net")
+    (line,) = lines(run("bench", net, "--against", "onnxruntime", "--seconds", 0.1, "--json").stdout)
+    assert [engine["engine"] for engine in line["engines"]] == ["edgerun", "onnxruntime"]
+    refused = run("bench", net, "--against", "litert")
+    assert "litert does not run here: bench compares .onnx files with onnxruntime." in refused.output
+
+
 def test_bench_figures_are_those_of_the_samples():
     times = {"edgerun": [i / 1000 for i in range(1, 101)], "litert": [0.102] * 7}
     own, peer = summarise(times)

@@ -114,7 +114,8 @@ def test_a_model_that_needs_shapes_says_so():
 def test_arguments_of_a_session(classifier):
     with pytest.raises(InputError, match=r"^threads must be at least 1, got 0\.$"):
         edgerun.Session(classifier, threads=0)
-    with pytest.raises(InputError, match=r"^There is no backend 'x'; there are 'edgerun' and 'litert'\.$"):
+    backends = "'edgerun', 'litert' and 'onnxruntime'"
+    with pytest.raises(InputError, match=rf"^There is no backend 'x'; there are {backends}\.$"):
         edgerun.Session(classifier, backend="x")
     with pytest.raises(InputError, match=r"^There is no input 'x'; the inputs are \['image'\]\.$"):
         edgerun.Session(classifier, shapes={"x": (1, 2)})

@@ -39,7 +39,9 @@ class Timing:
 
 @click.command("bench")
 @model_argument
-@click.option("--against", default="", help="Engines to compare with: litert.")
+@click.option(
+    "--against", default="", help="The engine to compare with: litert, or onnxruntime for .onnx."
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0.1),
@@ -63,7 +65,8 @@ def command(model: Path, against: str, seconds: float, threads: int | None, as_j
     feeds = fixed_inputs(own.inputs)
     runs: dict[str, Callable[[], Any]] = {"edgerun": lambda: own.run(feeds)}
     for name in peers:
-        refuse_crash(model)
+        if name == "litert":
+            refuse_crash(model)
         # The other side gets the threads that this one has, also where that was left to us.
         runs[name] = _runner(Session(model, own.threads, backend=name), feeds)
     timings = summarise(interleave(runs, seconds))
@@ -131,10 +134,11 @@ def _peers(against: str, model: Path) -> list[str]:
     names: list[str] = []
     for name in filter(None, (part.strip() for part in against.split(","))):
         if name not in _PEERS:
-            raise InputError(f"--against knows litert, got {name!r}.")
-        if name != "litert":
+            raise InputError(f"--against knows litert and onnxruntime, got {name!r}.")
+        peer = "onnxruntime" if model.suffix.lower() == ".onnx" else "litert"
+        if name != peer:
             raise InputError(
-                f"{name} does not run here: bench compares {model.suffix} files with litert."
+                f"{name} does not run here: bench compares {model.suffix} files with {peer}."
             )
         if name not in names:
             names.append(name)

@@ -15,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
 
-BACKENDS = ("edgerun", "litert")
+BACKENDS = ("edgerun", "litert", "onnxruntime")
 
 
 def model_argument(function: Command) -> Command:

@@ -20,6 +20,8 @@ _LIBRARIES = (
     ("uvicorn", "serve"),
     ("prometheus-client", "serve"),
     ("ai-edge-litert", "litert"),
+    ("onnx", "onnx"),
+    ("onnxruntime", "onnxruntime"),
 )
 
 

@@ -42,7 +42,7 @@ class ModelConfig:
     labels: Path | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
-    backend: Literal["edgerun", "litert"] = "edgerun"
+    backend: Literal["edgerun", "litert", "onnxruntime"] = "edgerun"
 
 
 @dataclass(frozen=True, config=STRICT)

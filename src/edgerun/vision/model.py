@@ -103,7 +103,7 @@ def load(
     path: str | Path,
     labels: str | Path | None = None,
     threads: int | None = None,
-    backend: Literal["edgerun", "litert"] = "edgerun",
+    backend: Literal["edgerun", "litert", "onnxruntime"] = "edgerun",
     threshold: float | None = None,
     top: int | None = None,
 ) -> Model:
