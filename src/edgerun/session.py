@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import threading
@@ -14,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from edgerun import knobs
+from edgerun.artifact import MAGIC, Artifact, read_artifact
 from edgerun.errors import FormatError, InputError, ModelError
-from edgerun.frontends import open_model
+from edgerun.frontends import parse_model, read_source
+from edgerun.frontends.onnx import OnnxFile
 from edgerun.frontends.tflite import TfliteFile
 from edgerun.frontends.tflite_import import Cut
 from edgerun.ir.graph import Graph
@@ -96,11 +99,11 @@ def _cgroup_cpus() -> int:
 class Session:
     """A model bound to this machine.
 
-    source: path of a model file, or its bytes. threads: CPU threads of one run; None: as many as the machine
-    allows. shapes: other shapes for inputs, by name. signature: the entry point of a file that has several,
-    whose names inputs and outputs then have. preserve_all_tensors: no fusion, and every tensor keeps its
-    memory, so that `tensors` can show them. Raises FormatError, UnsupportedOperatorError, QuantizationError,
-    ModelError, InputError.
+    source: path of a model file, compiled or not, or its bytes. threads: CPU threads of one run; None: as
+    many as the machine allows. shapes: other shapes for inputs, by name. signature: the entry point of a file
+    that has several, whose names inputs and outputs then have. preserve_all_tensors: no fusion, and every
+    tensor keeps its memory, so that `tensors` can show them. A compiled model takes none of the last three.
+    Raises FormatError, UnsupportedOperatorError, QuantizationError, ModelError, InputError.
     """
 
     def __new__(cls, *args: Any, backend: str = "edgerun", **kwargs: Any) -> Any:
@@ -132,7 +135,18 @@ class Session:
             raise InputError(f"threads must be at least 1, got {threads}.")
         self.path = None if isinstance(source, bytes) else Path(source)
         self.threads = threads or default_threads()
-        self._file = open_model(source)
+        self._file: TfliteFile | OnnxFile  # of a compiled model there is none
+        self._artifact: Artifact | None = None
+        path, data = read_source(source)
+        if data.startswith(MAGIC):
+            if shapes or signature is not None or preserve_all_tensors:
+                raise InputError(
+                    f"{path}: a compiled model takes no shapes, no signature and no preserve_all_tensors; "
+                    "the model it was compiled from does."
+                )
+            self._artifact = read_artifact(data, path)
+        else:
+            self._file = parse_model(data, path)
         self._set_up(shapes, signature, preserve_all_tensors)
 
     def _set_up(
@@ -141,6 +155,11 @@ class Session:
         self._shapes, self._signature, self._preserve = shapes, signature, preserve_all_tensors
         self._variants: OrderedDict[tuple[Shape, ...], Session | None] = OrderedDict()
         self._making = threading.Lock()
+        if self._artifact is not None:
+            self.operators, self._graph = self._artifact.operators, self._artifact.ports()
+            self._free = [frozenset(range(len(v.type.shape))) for v in self._graph.inputs]
+            self._start(self._artifact.bind(self.threads))
+            return
         self._free = self._file.free_dimensions(signature)
         try:
             graph = self._file.graph(shapes, signature)
@@ -182,7 +201,7 @@ class Session:
             assert isinstance(self._file, TfliteFile)  # no other is run in stages
             self._runner = StagedRunner(self._file, entry, self._graph, self.threads)
         self._run = self._runner.run
-        self._verify = knobs.verify() and program is not None
+        self._verify = knobs.verify() and program is not None and self._artifact is None
 
     @property
     def name(self) -> str:
@@ -211,7 +230,7 @@ class Session:
     @property
     def signatures(self) -> tuple[str, ...]:
         """The entry points of the file, for `signature`."""
-        return tuple(self._file.signatures)
+        return () if self._artifact is not None else tuple(self._file.signatures)
 
     def run(self, feeds: Feeds = None) -> dict[str, Array]:
         """One inference: arrays by input name (or the array of the only input; or nothing, for what `input`
@@ -279,7 +298,13 @@ class Session:
 
     def _made_for(self, shapes: Mapping[str, Shape]) -> Session | None:
         """A session for inputs of these shapes; None where the model is not made for them, so that it is the
-        caller's array that is wrong."""
+        caller's array that is wrong. Raises InputError for a compiled model, whose shapes are settled."""
+        if self._artifact is not None:
+            wanted = {v.name: v.type.shape for v in self._graph.inputs}
+            raise InputError(
+                f"{self.name}: the model was compiled for inputs of the shapes {wanted}, got {dict(shapes)}; "
+                "`edgerun compile --shape` makes it for others."
+            )
         try:
             made = self._reshaped(shapes)
             return made if self._takes_batches(made) else None
@@ -313,18 +338,14 @@ class Session:
 
     def _reshaped(self, shapes: Mapping[str, Shape]) -> Session:
         """A session over the same file with inputs of other shapes."""
-        session = object.__new__(Session)
-        session.path, session.threads, session._file = self.path, self.threads, self._file
+        session: Session = copy.copy(self)
         session._set_up(shapes, self._signature, self._preserve)
         return session
 
     def _with(self, program: Program | None) -> Session:
         """A session like this one over another binding of the graph, or the same."""
-        session = object.__new__(Session)
-        session.path, session.threads, session._file = self.path, self.threads, self._file
-        session._shapes, session._signature, session._preserve = self._shapes, self._signature, self._preserve
-        session._variants, session._making, session._free = OrderedDict(), threading.Lock(), self._free
-        session.operators, session._graph = self.operators, self._graph
+        session: Session = copy.copy(self)
+        session._variants, session._making = OrderedDict(), threading.Lock()
         session._start(program)
         return session
 
@@ -332,6 +353,8 @@ class Session:
         """Every tensor of a run by its name in the file, for sessions with preserve_all_tensors."""
         if self._program is None or isinstance(self._runner, StagedRunner):
             raise ModelError(f"{self.name}: a model that is run in stages does not keep its tensors.")
+        if self._artifact is not None:
+            raise ModelError(f"{self.name}: a compiled model does not keep its tensors.")
         buffers, values = self._runner.trace(feeds), self._program.plan.values
         tensors = {v.name: v.data for v in self._graph.constants() if v.data is not None}
         return tensors | {name: self._program.read(i, buffers) for name, i in values.items()}
@@ -432,6 +455,14 @@ class Session:
             self._fixed_run()  # makes the programs of one run
             parts = {"plan": lambda p: p.plan, "program": lambda p: p, "memory": lambda p: p.arena}
             return "\n".join(str(parts[stage](program)) for program in self._programs())
+        if self._artifact is not None:
+            if stage in ("graph", "passes"):
+                raise InputError(
+                    f"{self.name}: a compiled model begins with its plan; the stage {stage!r} is shown by "
+                    "the model it was compiled from."
+                )
+            if stage == "plan":
+                return str(self._artifact.plan)
         if stage == "graph":
             return str(self._file.graph(self._shapes, self._signature))
         if stage == "plan":  # as lowered: the program's own has this machine's storage and packs
@@ -442,6 +473,8 @@ class Session:
         """Of the constants that are computed with; of a model run in stages, of all in the file."""
         if self._program is None:
             return self._file.weight_bytes(self._signature)
+        if self._artifact is not None:
+            return self._artifact.weight_bytes
         return sum(v.type.nbytes for v in self._graph.constants())
 
     def _run_verified(self, feeds: Feeds) -> dict[str, Array]:

@@ -14,6 +14,7 @@ from edgerun.errors import CameraError, ConfigError, EdgerunError
 _COMMANDS = {
     "bench": "Time a model, side by side with other engines.",
     "cameras": "List the cameras of this machine.",
+    "compile": "Write a model's plan to one file.",
     "compare": "Compare a model with another runtime, layer by layer.",
     "doctor": "Look over this machine and say what to do.",
     "fingerprint": "Print a hash of a model's answers, equal on every machine.",

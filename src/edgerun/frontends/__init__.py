@@ -21,6 +21,7 @@ _OTHERS = {
     b"PK\x03\x04": "a zip archive",
     b"\x1f\x8b": "a gzip archive",
     b"\x89HDF": "an HDF5 file",
+    b"EDGERUN\0": "a model that `edgerun compile` made",
 }
 
 
@@ -42,6 +43,11 @@ def open_model(source: str | Path | bytes) -> TfliteFile | OnnxFile:
     Raises FormatError, QuantizationError, ModelError.
     """
     path, data = read_source(source)
+    return parse_model(data, path)
+
+
+def parse_model(data: bytes, path: str) -> TfliteFile | OnnxFile:
+    """`open_model` of what was read; `path` is for messages."""
     if data[4:8] == TFLITE_MAGIC:
         return TfliteFile(data, path)
     if _is_onnx(data, path):

@@ -170,11 +170,11 @@ class Lowering:
         inputs = tuple(self.tensor(v) for v in node.inputs if v is not None)
         outputs = tuple(self.tensor(v) for v in node.outputs)
         absent = tuple(i for i, v in enumerate(node.inputs) if v is None)
-        self.step("host", inputs, outputs, {}, op=_WithAbsent(node.op, absent) if absent else node.op)
+        self.step("host", inputs, outputs, {}, op=WithAbsent(node.op, absent) if absent else node.op)
 
 
 @dataclass(frozen=True)
-class _WithAbsent(Op, abstract=True):
+class WithAbsent(Op, abstract=True):
     """An operator of which some inputs are absent: those at the places `absent`."""
 
     op: Op
@@ -184,12 +184,18 @@ class _WithAbsent(Op, abstract=True):
     def name(self) -> str:
         return self.op.name
 
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        return self.op.infer(*self._every(types))
+
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        every: tuple[list[Any], list[Any]] = list(types), list(arrays)
-        for operands in every:
-            for i in self.absent:
-                operands.insert(i, None)
-        return self.op.eval(every[0], *every[1])
+        return self.op.eval(self._every(types), *self._every(arrays))
+
+    def _every(self, present: Sequence[Any]) -> list[Any]:
+        """The operands with None where one is absent."""
+        operands = list(present)
+        for i in self.absent:
+            operands.insert(i, None)
+        return operands
 
 
 def _is_empty(value: Value | None) -> bool:

@@ -1,0 +1,116 @@
+"""Compiled models: a Plan in one file, which loads without a frontend on any machine.
+
+The file holds what lower() made, before bind() chose anything for one CPU: `compile_model` writes it,
+`read_artifact` reads it, with every field, index, place and type checked. formats/compiled_file.py is the
+container, formats/records.py how dataclasses become JSON.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import edgerun.ir
+from edgerun.errors import FormatError, InputError, ModelError
+from edgerun.formats.compiled_file import MAGIC, Arrays, read_compiled, write_compiled
+from edgerun.formats.records import Decoder, encode
+from edgerun.frontends import open_model
+from edgerun.frontends.tflite_import import Cut
+from edgerun.ir.graph import Graph, Value
+from edgerun.ir.op import NUMBERS_DO_NOT_FIT, OPERATORS
+from edgerun.ir.types import Array, Element, Quantization, Shape, TensorType
+from edgerun.passes import PIPELINE, run_passes
+from edgerun.plan.check import check_plan
+from edgerun.plan.lower import lower
+from edgerun.plan.lower.lowering import WithAbsent
+from edgerun.plan.plan import ByteTable, Plan, PlanState, PlanTensor, Quantum, Step, Weights
+from edgerun.plan.program import Program, bind
+
+__all__ = ["MAGIC", "Artifact", "compile_model", "read_artifact"]
+
+
+@dataclass(frozen=True, eq=False)
+class Artifact:
+    """A model as a plan, and what a session tells about it.
+
+    operators: those of the graph, by name, in order; weight_bytes: of the constants that are computed with;
+    metadata: the raw metadata of the model's file, by name.
+    """
+
+    plan: Plan
+    operators: tuple[str, ...]
+    weight_bytes: int
+    metadata: Mapping[str, Array]
+
+    def ports(self) -> Graph:
+        """Inputs, outputs and metadata as a graph without nodes."""
+
+        def values(ids: list[int]) -> list[Value]:
+            return [Value(t.name, t.type) for t in (self.plan.tensors[i] for i in ids)]
+
+        metadata: dict[str, bytes | memoryview] = {k: v.tobytes() for k, v in self.metadata.items()}
+        return Graph(self.plan.name, values(self.plan.inputs), values(self.plan.outputs), [], metadata)
+
+    def bind(self, threads: int) -> Program:
+        """The program for this machine. Raises FormatError when the plan is none that its kernels take."""
+        try:
+            return bind(self.plan, threads)
+        except (AssertionError, RuntimeError, *NUMBERS_DO_NOT_FIT) as error:
+            raise FormatError(f"{self.plan.name}: the plan does not fit the engine ({error!r}).") from error
+
+
+def compile_model(source: str | Path | bytes, shapes: Mapping[str, Shape] | None = None) -> bytes:
+    """The compiled form of a model file, or of its bytes, with inputs of other `shapes` where named.
+
+    Raises what opening the model raises, InputError for wrong shapes, and ModelError for a model that is run
+    in stages.
+    """
+    file = open_model(source)
+    try:
+        graph = file.graph(shapes)
+    except Cut as cut:
+        raise ModelError(
+            f"{file.path}: it cannot be compiled: operator {cut.operator.index} {cut.operator.name} is "
+            f"decided at run time ({cut}), so that there is no single plan."
+        ) from cut
+    operators = tuple(node.op.name for node in graph.nodes)
+    graph = run_passes(graph, PIPELINE)
+    # The name is the place on this machine.
+    plan = replace(lower(graph), name="")
+    artifact = Artifact(
+        plan,
+        operators,
+        sum(v.type.nbytes for v in graph.constants()),
+        {name: np.frombuffer(data, np.uint8) for name, data in graph.metadata.items()},
+    )
+    arrays = Arrays()
+    return write_compiled(encode(artifact, arrays), arrays)
+
+
+def read_artifact(data: bytes, path: str) -> Artifact:
+    """The compiled model of a file's bytes; `path` is for messages.
+
+    Raises FormatError for what is truncated, damaged, of a newer version, or no plan.
+    """
+    content, arrays = read_compiled(data, path)
+    try:
+        artifact = Decoder(arrays, _classes()).decode(content, Artifact, "The content")
+        assert isinstance(artifact, Artifact)
+        check_plan(artifact.plan)
+    except (ModelError, InputError, *NUMBERS_DO_NOT_FIT, RecursionError) as error:
+        raise FormatError(f"{path}: the compiled model is not sound: {error}") from error
+    return replace(artifact, plan=replace(artifact.plan, name=path))
+
+
+def _classes() -> dict[str, type[Any]]:
+    """The dataclasses of a compiled model by name: those of a plan, and every operator."""
+    for module in pkgutil.iter_modules(edgerun.ir.__path__):
+        importlib.import_module(f"edgerun.ir.{module.name}")  # operators register themselves
+    own = (Artifact, Plan, PlanState, PlanTensor, Step, Weights, Quantum, ByteTable, WithAbsent)
+    return {**OPERATORS, **{c.__name__: c for c in (*own, Element, Quantization, TensorType)}}
