@@ -12,6 +12,7 @@ from edgerun.ir.graph import Graph
 from edgerun.ir.op import NUMBERS_DO_NOT_FIT
 from edgerun.passes.eliminate import eliminate
 from edgerun.passes.fold_constants import fold_constants
+from edgerun.passes.fold_qdq import fold_qdq
 from edgerun.passes.fuse_activation import fuse_activation
 from edgerun.passes.fuse_pad import fuse_pad
 from edgerun.passes.fuse_tables import fuse_tables
@@ -27,6 +28,7 @@ class Pass:
 
 
 PIPELINE: Sequence[Pass] = (
+    Pass("fold_qdq", fold_qdq),
     Pass("fold_constants", fold_constants),
     Pass("sink_transposes", sink_transposes),
     Pass("merge_transposes", merge_transposes),

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.op import Op
+from edgerun.ir.reduction import Reduction
 from edgerun.ir.shape import Concat, MirrorPad, Pad, Reshape, Slice, Split, Tile, Transpose
 from edgerun.ir.types import Shape
 from edgerun.passes.rewrite import remove_dead
@@ -88,9 +89,7 @@ def _sink(graph: Graph) -> None:
     graph.nodes = nodes
 
 
-def _swap(
-    node: Node, producers: dict[Value, Node], constants: dict[tuple[Value, Perm], Value]
-) -> list[Node]:
+def _swap(node: Node, producers: dict[Value, Node], constants: dict[tuple[Value, Perm], Value]) -> list[Node]:
     """The operator on what was transposed, and the transposes of its results; empty where that cannot be."""
     perm = _common_perm(node, producers)
     op = None if perm is None else _transposed(node.op, perm)
@@ -153,6 +152,8 @@ def _transposed(op: Op, perm: Perm) -> Op | None:
         return op
     if isinstance(op, Concat | Split):
         return replace(op, axis=perm[op.axis])
+    if isinstance(op, Reduction) and op.keep_dims:
+        return replace(op, axes=tuple(sorted(perm[a] for a in op.axes)))
     back = _inverse(perm)
 
     def order(values: Sequence[int]) -> tuple[int, ...]:

@@ -24,7 +24,11 @@ def _reduction(op: type[Reduction]) -> Callable[[Import], Value]:
         if not given and task.get("noop_with_empty_axes", 0):
             return x
         axes = axes_of(given, rank) if given else tuple(range(rank))
-        return task.emit(op(x.type.element, axes, bool(task.get("keepdims", 1))), x)
+        # With its dimensions kept, a reduction can change places with a transpose.
+        y = task.emit(op(x.type.element, axes, keep_dims=True), x)
+        if task.get("keepdims", 1):
+            return y
+        return task.emit(Reshape(tuple(d for i, d in enumerate(x.type.shape) if i not in axes)), y)
 
     return reduction
 
