@@ -12,7 +12,8 @@ import edgerun
 from edgerun.backends.onnxruntime import OnnxruntimeBackend
 from edgerun.errors import InputError, ModelError
 from edgerun.ir.types import Array
-from shared_material import FOLDER, needs_shared
+from onnx_models import SHARED_MODELS, SIZES
+from onnx_models import feeds as random_feeds
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -207,29 +208,11 @@ def test_where_it_is_not_installed_the_package_is_named(monkeypatch: pytest.Monk
         session(relu())
 
 
-# Sizes of open dimensions other than 1, where a model needs them.
-SIZES = {
-    "silero_vad_16k_op15": {"input": (1, 576)},
-    "ppocr_cls_mobile_v2": {"x": (1, 3, 48, 192)},
-    "ppocrv6_tiny_det": {"x": (1, 3, 64, 64)},
-    "ppocrv6_tiny_rec": {"x": (1, 3, 48, 64)},
-}
-SHARED_MODELS = sorted(FOLDER.glob("models/**/*.onnx"))
-
-
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, id=path.stem, marks=needs_shared) for path in SHARED_MODELS]
-    or [pytest.param(FOLDER, marks=needs_shared)],
-)
+@pytest.mark.parametrize("path", SHARED_MODELS)
 def test_shared_models_run_optimized_as_they_do_as_they_are(path: Path) -> None:
     shapes = SIZES.get(path.stem)
     made, plain = session(path, shapes=shapes), session(path, shapes=shapes, optimized=False)
-    rng = np.random.default_rng(0)
-    given: dict[str, Array] = {}
-    for info in made.inputs:
-        shape = [side if isinstance(side, int) and side > 0 else 1 for side in info.shape]
-        given[info.name] = rng.random(shape).astype(info.dtype)
+    given = random_feeds(path, [(i.name, i.shape, i.dtype) for i in made.inputs])
     results, expected = made.run(given), plain.run(given)
     assert list(results) == list(expected) == [info.name for info in made.outputs]
     for info in made.outputs:

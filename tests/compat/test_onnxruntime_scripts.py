@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgerun.backends.onnxruntime import DTYPES
 from edgerun.compat import onnxruntime as compat
 from edgerun.compat import onnxruntime_errors as errors
-from shared_material import FOLDER, needs_shared
+from onnx_models import SHARED_MODELS, feeds
 from twins import LINES, assert_same, both, mistake
 
 onnx = pytest.importorskip("onnx")
@@ -303,7 +304,7 @@ MISTAKES: dict[str, tuple[str, bool]] = {  # what the script does, and whether t
 def test_mistakes_end_alike(nets: dict[str, str], name: str) -> None:
     """The same exception, and where it does not tell ONNX Runtime's inside, the same words."""
     code, same_words = MISTAKES[name]
-    nobody = model([helper.make_node("Nonesuch", ["x"], ["y"])], [value("x", [2])], [value("y", [2])])
+    nobody = model([helper.make_node("Nonesuch", ["x"], ["y"])], [value("x", ["n"])], [value("y", ["n"])])
     line = "import onnxruntime as ort"
     ends = []
     for first in (line, LINES[line]):
@@ -436,25 +437,28 @@ def test_onnxruntime_is_not_imported() -> None:
     assert not set(done.stdout.split()) & {"onnxruntime", "onnx", "cv2", "edgerun.vision", "click"}
 
 
-SHARED_MODELS = sorted(FOLDER.glob("models/**/*.onnx"))
-
-
-@pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, id=path.stem, marks=needs_shared) for path in SHARED_MODELS]
-    or [pytest.param(FOLDER, marks=needs_shared)],
-)
-def test_shared_models_say_the_same(path: Path) -> None:
-    """Ports and metadata, of files that edgerun runs."""
+@pytest.mark.parametrize("path", SHARED_MODELS)
+def test_shared_models_say_and_compute_the_same(path: Path) -> None:
+    """Ports, metadata and, of float models, numbers, where edgerun has the operators."""
     try:
         ours = compat.InferenceSession(path)
     except errors.NotImplemented as error:
         pytest.skip(str(error)[:200])
     options = peer.SessionOptions()
     options.log_severity_level = 4
+    options.graph_optimization_level = peer.GraphOptimizationLevel.ORT_DISABLE_ALL
     theirs = peer.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     for ports in ("get_inputs", "get_outputs", "get_overridable_initializers"):
         told = [sorted((a.name, a.type, a.shape) for a in getattr(s, ports)()) for s in (ours, theirs)]
         assert told[0] == told[1]
     for name in vars(ours.get_modelmeta()):
         assert getattr(ours.get_modelmeta(), name) == getattr(theirs.get_modelmeta(), name), name
+    given = feeds(path, [(a.name, a.shape, DTYPES[a.type]) for a in theirs.get_inputs()])
+    try:
+        results = ours.run(None, given)
+    except errors.NotImplemented as error:
+        pytest.skip(str(error)[:200])
+    for got, want in zip(results, theirs.run(None, given), strict=True):
+        assert (got.shape, got.dtype) == (want.shape, want.dtype)
+        if "int8" not in path.stem:  # an 8-bit model may round elsewhere
+            np.testing.assert_allclose(got, want, rtol=1e-3, atol=max(1e-6, 1e-3 * np.abs(want).max()))

@@ -13,6 +13,7 @@ from edgerun.compat import onnxruntime_errors as errors
 from edgerun.compat.onnxruntime_model import Array, facts_of, read_facts
 from edgerun.compat.onnxruntime_options import SessionOptions
 from edgerun.errors import EdgerunError, FormatError, UnsupportedOperatorError
+from edgerun.frontends import open_model
 from edgerun.ir.types import Shape
 from edgerun.session import Session
 
@@ -35,14 +36,18 @@ class Source:
             self.facts = facts_of(self._session.inputs, self._session.outputs)
             return
         self.facts = read_facts(data, options._by_name, options._by_denotation)
-        ones = {
-            arg.name: tuple(d if isinstance(d, int) else 1 for d in arg.shape) for arg in self.facts.inputs
-        }
+        open_ones = any(not isinstance(d, int) for arg in self.facts.inputs for d in arg.shape)
         try:
-            self._session = self._open(ones)
+            self._session = self._open(
+                {
+                    arg.name: tuple(d if isinstance(d, int) else 1 for d in arg.shape)
+                    for arg in self.facts.inputs
+                }
+            )
         except errors.InvalidGraph:
-            # Not every model has a meaning where its open dimensions are 1: the first run tells their sizes.
-            if not any(isinstance(d, str | None) for arg in self.facts.inputs for d in arg.shape):
+            # Not every sound model has a meaning where its open dimensions are 1: the first run tells their
+            # sizes.
+            if not (open_ones and self._sound()):
                 raise
 
     def session(self, feeds: Mapping[str, Array]) -> Session:
@@ -61,6 +66,14 @@ class Source:
             return self._source.read_bytes()
         except OSError as error:
             raise errors.Fail(f"{self._where}{error.strerror}") from error
+
+    def _sound(self) -> bool:
+        """Whether the file is in order, whatever the sizes of its inputs."""
+        try:
+            open_model(self._source)
+        except FormatError:
+            return False
+        return True
 
     def _open(self, shapes: Mapping[str, Shape] | None) -> Session:
         try:
