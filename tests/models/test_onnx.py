@@ -1,0 +1,70 @@
+"""The shared .onnx models against ONNX Runtime without its optimisations."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import edgerun
+from edgerun.session import fixed_inputs
+from shared_material import needs_shared, shared
+
+pytestmark = needs_shared
+
+# Shapes for the models that mean nothing with their open dimensions at 1.
+SHAPES = {"ocr/ppocr_cls_mobile_v2": {"x": (1, 3, 48, 192)}}
+FLOATS = (
+    "audio/dnsmos_model_v8",
+    "audio/st_yamnet_256_tl",
+    "classification/mnist_ms",
+    "classification/st_mobilenet_v2_0.35_128",
+    "classification/tinycnn_esp_float32",
+    "detection/fastestdet",
+    "detection/nanodet_2022nov_float32",
+    "detection/st_ssd_mobilenet_v1_025_256",
+    "detection/yolox_nano_float32",
+    "face/ultraface_rfb_320",
+    "ocr/ppocr_cls_mobile_v2",
+)
+
+
+@pytest.mark.parametrize("name", FLOATS)
+def test_floats_agree(name: str) -> None:
+    path = shared(f"models/{name}.onnx")
+    session = edgerun.Session(path, shapes=SHAPES.get(name))
+    assert session.summary().host_steps == 0
+    feeds = fixed_inputs(session.inputs)
+    wanted = edgerun.Session(path, backend="onnxruntime", optimized=False).run(feeds)
+    for output, array in session.run(feeds).items():
+        largest = float(np.abs(wanted[output]).max())
+        np.testing.assert_allclose(array, wanted[output], rtol=0, atol=2e-4 * max(largest, 1e-6))
+
+
+def photograph(name: str) -> NDArray[np.float32]:
+    """The centre of a picture, 224 x 224, as torchvision's models want it."""
+    image = cv2.cvtColor(cv2.imread(name), cv2.COLOR_BGR2RGB)
+    height, width = image.shape[:2]
+    side = int(min(height, width) * 0.875)
+    top, left = (height - side) // 2, (width - side) // 2
+    crop = cv2.resize(image[top : top + side, left : left + side], (224, 224), interpolation=cv2.INTER_AREA)
+    real = (crop / 255 - np.array([0.485, 0.456, 0.406])) / np.array([0.229, 0.224, 0.225])
+    return np.ascontiguousarray(real.transpose(2, 0, 1)[None].astype(np.float32))
+
+
+def test_a_qdq_classifier_gives_the_label_of_the_reference() -> None:
+    """The file is badly calibrated: often the reference's best two labels tie, and one of them will do."""
+    path = shared("models/classification/mobilenet_v2_int8_a.onnx")
+    session = edgerun.Session(path)
+    reference = edgerun.Session(path, backend="onnxruntime", optimized=False)
+    files = sorted(shared("datasets/imagenet200").rglob("*.JPEG"))[::5]
+    assert len(files) == 40
+    assert session.summary().host_steps == 0
+    assert sum(step.verb.endswith("_f32") for step in session._program.plan.steps) == 0
+    tied = 0
+    for file in files:
+        image = photograph(str(file))
+        (mine,), (theirs,) = session(image).values(), reference(image).values()
+        tied += theirs[0, mine[0].argmax()] == theirs.max()
+    assert tied >= 38
