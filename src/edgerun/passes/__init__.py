@@ -11,6 +11,7 @@ from edgerun.errors import ModelError
 from edgerun.ir.graph import Graph
 from edgerun.ir.op import NUMBERS_DO_NOT_FIT
 from edgerun.passes.eliminate import eliminate
+from edgerun.passes.fold_affine import fold_affine
 from edgerun.passes.fold_constants import fold_constants
 from edgerun.passes.fold_qdq import fold_qdq
 from edgerun.passes.fuse_activation import fuse_activation
@@ -33,6 +34,7 @@ PIPELINE: Sequence[Pass] = (
     Pass("sink_transposes", sink_transposes),
     Pass("merge_transposes", merge_transposes),
     Pass("eliminate", eliminate),
+    Pass("fold_affine", fold_affine),
     Pass("fuse_pad", fuse_pad),
     Pass("fuse_activation", fuse_activation),
     Pass("fuse_tables", fuse_tables),
