@@ -90,7 +90,9 @@ def compile_model(source: str | Path | bytes, shapes: Mapping[str, Shape] | None
         {name: np.frombuffer(data, np.uint8) for name, data in graph.metadata.items()},
     )
     arrays = Arrays()
-    return write_compiled(encode(artifact, arrays), arrays)
+    data = write_compiled(encode(artifact, arrays), arrays)
+    read_artifact(data, file.path)  # what cannot be read again is better refused here
+    return data
 
 
 def read_artifact(data: bytes, path: str) -> Artifact:

@@ -36,7 +36,7 @@ class Knob:
 KNOBS = (
     Knob("EDGERUN_ISA", "", "Use no kernel above this instruction set (" + ", ".join(ISA_NAMES) + ")."),
     Knob("EDGERUN_THREADS", "", "Default of Session(threads=): how many CPU threads one run may use."),
-    Knob("EDGERUN_VERIFY", "0", "1 checks every step against numpy, but for models run in stages; slow."),
+    Knob("EDGERUN_VERIFY", "0", "1 checks every step against numpy (no compiled or staged model); slow."),
     Knob("EDGERUN_MAX_ARENA_MB", "2048", "A model whose activations need more memory is refused."),
     Knob("EDGERUN_MAX_FOLD_MB", "64", "Constant folding never creates a constant larger than this."),
     Knob("EDGERUN_MAX_PROGRAMS", "16", "How many programs a session keeps for inputs of different shapes."),

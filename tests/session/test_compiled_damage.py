@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -46,3 +47,13 @@ def test_forged_files_raise_our_errors_or_run(run_script, seed):
     """Files whose checksum holds, with one value of the header changed; in a process of its own."""
     ends = json.loads(run_script(Path(__file__).with_name("forged_models.py"), str(seed), "100"))
     assert ends["refused"] > ends["ran"] > 0
+
+
+def test_header_numbers_are_those_of_json(pair):
+    compiled = compile_model(pair)
+    size = int.from_bytes(compiled[16:24], "little")
+    header = compiled[64 : 64 + size].replace(b'"macs":0', b'"macs":NaN', 1)
+    rest = header + bytes(-len(header) % 64) + compiled[64 + size + -size % 64 :]
+    start = compiled[:16] + len(header).to_bytes(8, "little") + (64 + len(rest)).to_bytes(8, "little")
+    with pytest.raises(FormatError, match=r"header of the compiled model is not JSON .*NaN"):
+        edgerun.Session(start + hashlib.sha256(start + rest).digest() + rest)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
-from edgerun.cli.common import PATH, existing, json_option, model_argument, print_json
+from edgerun.cli.common import PATH, existing, json_option, model_argument, print_json, write_whole
 
 
 def _shape(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
@@ -38,22 +37,8 @@ def command(model: Path, output: Path, shapes: dict[str, tuple[int, ...]], as_js
     from edgerun.artifact import compile_model
 
     data = compile_model(existing(model), shapes)
-    _write(output, data)
+    write_whole(output, data)
     if as_json:
         print_json({"model": str(model), "output": str(output), "bytes": len(data)})
     else:
         click.echo(f"{output}: {len(data):,} bytes")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Writes a file that is there whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

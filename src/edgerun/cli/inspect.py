@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgerun.cli.common import existing, json_option, model_argument, print_json, threads_option
+from edgerun.cli.common import (
+    PATH,
+    existing,
+    json_option,
+    model_argument,
+    print_json,
+    threads_option,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from edgerun.ir.types import TensorInfo
@@ -24,10 +32,16 @@ STAGES = ("graph", "passes", "plan", "program", "memory")
     help="Print this stage instead: the graph of the file, after the passes, the plan, the program "
     "of this machine, or the layout of its memory.",
 )
+@click.option("--svg", type=PATH, metavar="OUT.svg", help="Draw the graph of the file as a picture instead.")
 @threads_option
 @json_option
-def command(model: Path, stage: str | None, threads: int | None, as_json: bool) -> None:
+def command(
+    model: Path, stage: str | None, svg: Path | None, threads: int | None, as_json: bool
+) -> None:
     """Show what a model is: operators, sizes, inputs, outputs; or one stage of its compilation."""
+    if svg is not None:
+        _draw(model, svg, as_json)
+        return
     from edgerun.session import Session
 
     with PeakMemory() as peak:
@@ -56,6 +70,24 @@ def command(model: Path, stage: str | None, threads: int | None, as_json: bool) 
             value = f"{value:,}"
         for line in value if isinstance(value, list | tuple) else [value]:
             click.echo(f"{name.replace('_', ' '):<25}{line}")
+
+
+def _draw(model: Path, svg: Path, as_json: bool) -> None:
+    """Writes the picture of the graph."""
+    from edgerun.cli.graph_svg import draw_graph
+    from edgerun.errors import ModelError
+    from edgerun.frontends import load_graph
+    from edgerun.frontends.tflite_import import Cut
+
+    try:
+        graph = load_graph(existing(model))
+    except Cut as cut:
+        raise ModelError(f"{model}: it runs in stages ({cut}), so that there is no one graph.") from cut
+    write_whole(svg, draw_graph(graph).encode("utf-8", "replace"))
+    if as_json:
+        print_json({"model": str(model), "output": str(svg), "operators": len(graph.nodes)})
+    else:
+        click.echo(f"{svg}: {len(graph.nodes)} operators")
 
 
 class PeakMemory:

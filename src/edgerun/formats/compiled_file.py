@@ -109,7 +109,7 @@ def _checksum(data: bytes) -> bytes:
 
 def _json(text: bytes, path: str) -> dict[str, Any]:
     try:
-        header = json.loads(text.decode())
+        header = json.loads(text.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"{path}: the header of the compiled model is not JSON ({error}).") from error
     if (
@@ -119,6 +119,10 @@ def _json(text: bytes, path: str) -> dict[str, Any]:
     ):
         raise FormatError(f"{path}: the header of the compiled model should be 'arrays' and 'content'.")
     return header
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def is_count(value: object) -> bool:

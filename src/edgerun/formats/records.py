@@ -70,7 +70,8 @@ class Decoder:
         if hint in (bool, int, str, types.NoneType):
             return type(value) is hint
         if hint is float:
-            return type(value) is float or (isinstance(value, dict) and list(value) == ["float"])
+            plain = type(value) in (int, float)  # as for a type checker, an int is a float
+            return plain or (isinstance(value, dict) and list(value) == ["float"])
         if origin in (tuple, list):
             return isinstance(value, list)
         if not isinstance(value, dict) or len(value) != 1:
