@@ -74,9 +74,7 @@ def constant_operand() -> bytes:
 
 
 def test_fold_constants() -> None:
-    assert text(load_graph(constant_operand())) == (
-        "folded = Reshape(shape=(1,2,2,4)) \ny = Add() x folded"
-    )
+    assert text(load_graph(constant_operand())) == ("folded = Reshape(shape=(1,2,2,4)) \ny = Add() x folded")
     assert rewritten(constant_operand(), "fold_constants") == "y = Add() x"
 
 
@@ -127,8 +125,7 @@ def test_eliminate_keeps_a_reversal() -> None:
     graph = Graph("g", [x], [y], [Node(reverse, [x], [a]), Node(copy, [a], [y])])
     run_passes(graph, [PASSES["eliminate"]])
     assert text(graph) == (
-        "a = Slice(starts=(3,), sizes=(4,), steps=(-1,)) x\n"
-        "y = Slice(starts=(0,), sizes=(4,), steps=(1,)) a"
+        "a = Slice(starts=(3,), sizes=(4,), steps=(-1,)) x\ny = Slice(starts=(0,), sizes=(4,), steps=(1,)) a"
     )
 
 

@@ -92,6 +92,8 @@ def _sink(graph: Graph) -> None:
 def _swap(node: Node, producers: dict[Value, Node], constants: dict[tuple[Value, Perm], Value]) -> list[Node]:
     """The operator on what was transposed, and the transposes of its results; empty where that cannot be."""
     perm = _common_perm(node, producers)
+    if perm is not None and isinstance(node.op, Reshape):
+        return _swap_reshape(node, perm, producers)
     op = None if perm is None else _transposed(node.op, perm)
     if perm is None or op is None:
         return []
@@ -109,6 +111,64 @@ def _swap(node: Node, producers: dict[Value, Node], constants: dict[tuple[Value,
         for made, value in zip(results, node.outputs, strict=True)
     ]
     return [Node(op, list(inputs), results, node.index), *transposes]
+
+
+def _swap_reshape(node: Node, perm: Perm, producers: dict[Value, Node]) -> list[Node]:
+    """A reshape that splits and joins dimensions, in front of the transpose.
+
+    What it joins must lie side by side in the source: a transpose within the joined dimensions makes it so,
+    and stays in front (channels that are shuffled: the shuffle stays, the change of layout moves on).
+    """
+    (value,), (target,) = node.inputs, node.outputs
+    assert value is not None
+    source = producers[value].inputs[0]
+    assert source is not None
+    groups = dimension_groups(value.type.shape, target.type.shape)
+    if groups is None:
+        return []
+    # Each group: the dimensions of the source that it reads, and those of the result that it writes.
+    parts = sorted(([perm[i] for i in read], written) for read, written in groups)
+    within = tuple(d for read, _ in parts for d in read)
+    back = _inverse(tuple(d for _, written in parts for d in written))
+    if back == tuple(range(len(back))):
+        return []
+    first = source
+    nodes: list[Node] = []
+    if within != tuple(range(len(within))):
+        first = Value(f"{_name(target, perm)}/within", Transpose(within).infer(source.type)[0])
+        nodes.append(Node(Transpose(within), [source], [first], node.index))
+    op = Reshape(tuple(target.type.shape[d] for _, written in parts for d in written))
+    made = Value(_name(target, perm), op.infer(first.type)[0])
+    nodes.append(Node(op, [first], [made], node.index))
+    return [*nodes, Node(Transpose(back), [made], [target], node.index)]
+
+
+def dimension_groups(before: Shape, after: Shape) -> list[tuple[list[int], list[int]]] | None:
+    """Which dimensions become which in a reshape, as small groups in order; None where
+    a group would have no dimension on one of its sides."""
+    groups: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(before) or j < len(after):
+        read, written = [i], [j]
+        if i == len(before) or j == len(after):
+            return None
+        sizes = [before[i], after[j]]
+        i, j = i + 1, j + 1
+        while sizes[0] != sizes[1]:
+            if sizes[0] < sizes[1]:
+                if i == len(before):
+                    return None
+                read.append(i)
+                sizes[0] *= before[i]
+                i += 1
+            else:
+                if j == len(after):
+                    return None
+                written.append(j)
+                sizes[1] *= after[j]
+                j += 1
+        groups.append((read, written))
+    return groups
 
 
 def _name(value: Value, perm: Perm) -> str:
