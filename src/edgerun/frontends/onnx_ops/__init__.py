@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from edgerun.frontends.onnx_ops import conv, elementwise, matmul, pool, quantize, reduction, resize, shape
+from edgerun.frontends.onnx_ops import (
+    conv,
+    elementwise,
+    matmul,
+    pool,
+    qoperator,
+    quantize,
+    reduction,
+    resize,
+    shape,
+)
 from edgerun.frontends.onnx_ops.task import Importer
 
-_FAMILIES = (conv, elementwise, matmul, pool, quantize, reduction, resize, shape)
+_FAMILIES = (conv, elementwise, matmul, pool, qoperator, quantize, reduction, resize, shape)
 
 # Operators of other domains have their domain in front: "com.microsoft.QLinearAdd".
 IMPORTERS: dict[str, Importer] = {}

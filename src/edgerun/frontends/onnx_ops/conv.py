@@ -9,6 +9,7 @@ from edgerun.ir.graph import Value
 from edgerun.ir.op import Op
 from edgerun.ir.shape import Reshape
 from edgerun.ir.transpose_conv import TransposeConv
+from edgerun.ir.types import Element
 
 TO_LAST = (0, 2, 3, 1)
 TO_FIRST = (0, 3, 1, 2)
@@ -65,8 +66,13 @@ def padding_of(task: Import, size: Pair, kernel: Pair, strides: Pair, dilations:
 
 
 def _conv(task: Import) -> Value:
-    x, rank = task.value(0), len(task.type(0).shape)
-    w = as_image(task, task.value(1))
+    bias = task.value(2) if task.has(2) else None
+    return convolution(task, task.value(0), task.value(1), bias, FLOAT)
+
+
+def convolution(task: Import, x: Value, w: Value, bias: Value | None, out: Element) -> Value:
+    """The convolution of x by w, channels first, with the attributes of the operator."""
+    rank, w = len(x.type.shape), as_image(task, w)
     group = int(task.get("group", 1))
     kernel = w.type.shape[2], w.type.shape[3]
     strides, dilations = pairs(task, "strides", rank), pairs(task, "dilations", rank)
@@ -75,14 +81,14 @@ def _conv(task: Import) -> Value:
     crop = any(p < 0 for p in padding)
     if crop:
         raise refuse("its padding is negative")
-    channels, bias = x.type.shape[1], task.value(2) if task.has(2) else None
+    channels = x.type.shape[1]
     if group < 1 or channels != group * w.type.shape[1]:
         raise FormatError(f"{channels} input channels in {group} groups do not fit the weights {w.type}")
     if group == channels and group > 1:
         depthwise = task.transpose(w, (1, 2, 3, 0))
-        return on_channels_last(task, DepthwiseConv2d(FLOAT, strides, dilations, padding), x, depthwise, bias)
+        return on_channels_last(task, DepthwiseConv2d(out, strides, dilations, padding), x, depthwise, bias)
     weights = task.transpose(w, TO_LAST)
-    return on_channels_last(task, Conv2d(FLOAT, strides, dilations, padding), x, weights, bias)
+    return on_channels_last(task, Conv2d(out, strides, dilations, padding), x, weights, bias)
 
 
 def _conv_transpose(task: Import) -> Value:

@@ -10,31 +10,39 @@ from edgerun.ir.graph import Value
 from edgerun.ir.pool import AveragePool2d, MaxPool2d
 from edgerun.ir.reduction import Mean, ReduceMax
 from edgerun.ir.shape import Pad, Reshape
+from edgerun.ir.types import Element
 
 
 def _pool(op: type[MaxPool2d] | type[AveragePool2d]) -> Callable[[Import], Value]:
-    def pool(task: Import) -> Value:
-        x, rank = task.value(0), len(task.type(0).shape)
-        if len(task.outputs) > 1:
-            raise refuse("its indices are asked for")
-        kernel, strides = pairs(task, "kernel_shape", rank), pairs(task, "strides", rank)
-        if pairs(task, "dilations", rank) != (1, 1):
-            raise refuse("it has dilations")
-        image = as_image(task, x)
-        size = image.type.shape[2], image.type.shape[3]
-        top, left, bottom, right = padding_of(task, size, kernel, strides, (1, 1))
-        if op is AveragePool2d and task.get("count_include_pad", 0) and any((top, left, bottom, right)):
-            if task.get("ceil_mode", 0):
-                raise refuse("it counts the padding and rounds sizes up")
-            image = task.emit(Pad((0, 0, top, left), (0, 0, bottom, right), 0.0), image)
-            top = left = bottom = right = 0
-        if task.get("ceil_mode", 0):
-            bottom += _more(size[0] + top + bottom, kernel[0], strides[0], size[0] + top)
-            right += _more(size[1] + left + right, kernel[1], strides[1], size[1] + left)
-        y = on_channels_last(task, op(x.type.element, kernel, strides, (top, left, bottom, right)), image)
-        return y if rank == 4 else _as_before(task, y)
+    return lambda task: pool(task, op, task.value(0), task.type(0).element)
 
-    return pool
+
+def pool(task: Import, op: type[MaxPool2d] | type[AveragePool2d], x: Value, out: Element) -> Value:
+    """The pool of x, channels first, with the attributes of the operator."""
+    rank = len(x.type.shape)
+    if len(task.outputs) > 1:
+        raise refuse("its indices are asked for")
+    kernel, strides = pairs(task, "kernel_shape", rank), pairs(task, "strides", rank)
+    if pairs(task, "dilations", rank) != (1, 1):
+        raise refuse("it has dilations")
+    image = as_image(task, x)
+    size = image.type.shape[2], image.type.shape[3]
+    top, left, bottom, right = padding_of(task, size, kernel, strides, (1, 1))
+    if op is AveragePool2d and task.get("count_include_pad", 0) and any((top, left, bottom, right)):
+        if task.get("ceil_mode", 0):
+            raise refuse("it counts the padding and rounds sizes up")
+        image = task.emit(Pad((0, 0, top, left), (0, 0, bottom, right), _zero(x)), image)
+        top = left = bottom = right = 0
+    if task.get("ceil_mode", 0):
+        bottom += _more(size[0] + top + bottom, kernel[0], strides[0], size[0] + top)
+        right += _more(size[1] + left + right, kernel[1], strides[1], size[1] + left)
+    y = on_channels_last(task, op(out, kernel, strides, (top, left, bottom, right)), image)
+    return y if rank == 4 else _as_before(task, y)
+
+
+def _zero(x: Value) -> float | int:
+    """The real number zero, as x stores it."""
+    return 0.0 if x.type.quantization is None else x.type.quantization.zero
 
 
 def _more(size: int, kernel: int, stride: int, real: int) -> int:

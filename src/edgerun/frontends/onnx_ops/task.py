@@ -136,14 +136,12 @@ class Import:
         if perm == tuple(range(len(perm))):
             return value
         node = self.producer(value)
-        if node is not None and isinstance(node.op, Dequantize):
-            source = node.inputs[0]
-            assert source is not None
+        source = node.inputs[0] if node is not None and isinstance(node.op, Dequantize) else value
+        if source is not None and source.data is not None and source.type.quantization is not None:
             q = source.type.quantization
-            if source.data is not None and q is not None:
-                moved = Quantization(q.scale, q.zero_point, 0 if q.per_tensor else perm.index(q.axis))
-                data = source.data.transpose(perm)
-                return self.emit(Dequantize(), self.const(data, quantization=moved))
+            moved = Quantization(q.scale, q.zero_point, 0 if q.per_tensor else perm.index(q.axis))
+            quanta = self.const(source.data.transpose(perm), quantization=moved)
+            return quanta if source is value else self.emit(Dequantize(), quanta)
         return self.emit(Transpose(perm), value)
 
 
