@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgerun.frontends.onnx_ops import (
     conv,
     elementwise,
+    functions,
     matmul,
     pool,
     qoperator,
@@ -15,7 +16,7 @@ from edgerun.frontends.onnx_ops import (
 )
 from edgerun.frontends.onnx_ops.task import Importer
 
-_FAMILIES = (conv, elementwise, matmul, pool, qoperator, quantize, reduction, resize, shape)
+_FAMILIES = (conv, elementwise, functions, matmul, pool, qoperator, quantize, reduction, resize, shape)
 
 # Operators of other domains have their domain in front: "com.microsoft.QLinearAdd".
 IMPORTERS: dict[str, Importer] = {}

@@ -108,7 +108,7 @@ def _conv_transpose(task: Import) -> Value:
     if wanted is not None:
         sizes = [1, *map(int, wanted)] if rank == 3 else [int(v) for v in wanted]
         total = [max(w_ - s, 0) for w_, s in zip(whole, sizes, strict=True)]
-        half = [t - t // 2 if auto == "SAME_UPPER" else t // 2 for t in total]
+        half = [t // 2 if auto == "SAME_UPPER" else t - t // 2 for t in total]
         top, left = half[0], half[1]
     else:
         top, left, bottom, right = padding_of(task, (1, 1), (1, 1), (1, 1), (1, 1))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, refuse
+from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer
 from edgerun.ir.arithmetic import Div, Maximum, Minimum, Pow, Prelu
 from edgerun.ir.comparison import (
     Equal,
@@ -21,7 +21,7 @@ from edgerun.ir.comparison import (
     Select,
 )
 from edgerun.ir.elementwise import Add, Binary, Clip, HardSwish, LeakyRelu, Logistic, Mul, Sub, Tanh, Unary
-from edgerun.ir.functions import Abs, Ceil, Cos, Elu, Exp, Floor, Log, Neg, Round, Sign, Sin, Sqrt
+from edgerun.ir.functions import Abs, Ceil, Cos, Exp, Floor, Log, Neg, Round, Sign, Sin, Sqrt
 from edgerun.ir.graph import Value
 from edgerun.ir.op import Op
 from edgerun.ir.quantize import Cast
@@ -84,12 +84,6 @@ def _leaky_relu(task: Import) -> Value:
     return task.emit(LeakyRelu(FLOAT, float(task.get("alpha", 0.01))), task.value(0))
 
 
-def _elu(task: Import) -> Value:
-    if task.get("alpha", 1.0) != 1.0:
-        raise refuse("its alpha is not 1")
-    return task.emit(Elu(FLOAT), task.value(0))
-
-
 def _hard_sigmoid(task: Import) -> Value:
     scaled = task.emit(Mul(FLOAT), task.value(0), task.const(task.get("alpha", 0.2), np.float32))
     return task.emit(Add(FLOAT, (0.0, 1.0)), scaled, task.const(task.get("beta", 0.5), np.float32))
@@ -148,7 +142,6 @@ IMPORTERS: dict[str, Importer] = {
     "Where": _plain(Select),
     "Cast": _cast,
     "Clip": _clip,
-    "Elu": _elu,
     "HardSigmoid": _hard_sigmoid,
     "LeakyRelu": _leaky_relu,
     "Relu": _relu,

@@ -8,6 +8,8 @@ import numpy as np
 
 from edgerun.errors import FormatError
 from edgerun.frontends.onnx_ops.task import Import, Importer, axes_of, axis_of, refuse
+from edgerun.ir.comparison import Less, Select
+from edgerun.ir.elementwise import Add
 from edgerun.ir.gather import Gather
 from edgerun.ir.graph import Value
 from edgerun.ir.op import expect
@@ -159,9 +161,13 @@ def _tile(task: Import) -> Value:
 def _gather(task: Import) -> Value:
     x, indices = task.value(0), task.value(1)
     axis = axis_of(int(task.get("axis", 0)), len(x.type.shape))
-    if indices.data is None:
-        return task.emit(Gather(axis), x, indices)
     size = x.type.shape[axis]
+    if indices.data is None:
+        # They may count from the end.
+        zero, whole = (task.const(n, indices.type.dtype) for n in (0, size))
+        from_end = task.emit(Add(indices.type.element), indices, whole)
+        below = task.emit(Less(), indices, zero)
+        return task.emit(Gather(axis), x, task.emit(Select(), below, from_end, indices))
     data = indices.data.astype(np.int64)
     if data.size and not (-size <= data.min() and data.max() < size):
         raise FormatError(f"its indices do not fit {x.type} along axis {axis}")
@@ -196,7 +202,8 @@ def _space_to_depth(task: Import) -> Value:
     x, block = task.value(0), int(task.get("blocksize", 1))
     n, c, h, w = x.type.shape
     split = task.emit(Reshape((n, c, h // block, block, w // block, block)), x)
-    moved = task.transpose(split, (0, 3, 5, 1, 2, 4))
+    columns_last = task.get("mode", "DCR") == "CRD"
+    moved = task.transpose(split, (0, 1, 3, 5, 2, 4) if columns_last else (0, 3, 5, 1, 2, 4))
     return task.emit(Reshape((n, c * block * block, h // block, w // block)), moved)
 
 
