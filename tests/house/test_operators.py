@@ -20,7 +20,7 @@ for module in pkgutil.iter_modules(edgerun.ir.__path__, "edgerun.ir."):
 
 # Rare operators that run in Python, through their eval.
 # What only the ONNX frontend makes, tested in tests/frontends/test_onnx.py.
-OF_ONNX = {"Quanta"}
+OF_ONNX = {"Erf", "Quanta"}
 HOST = {
     "AddN",
     "BidirectionalLstm",

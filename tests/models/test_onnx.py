@@ -14,7 +14,11 @@ from shared_material import needs_shared, shared
 pytestmark = needs_shared
 
 # Shapes for the models that mean nothing with their open dimensions at 1.
-SHAPES = {"ocr/ppocr_cls_mobile_v2": {"x": (1, 3, 48, 192)}}
+SHAPES = {
+    "ocr/ppocr_cls_mobile_v2": {"x": (1, 3, 48, 192)},
+    "ocr/ppocrv6_tiny_det": {"x": (1, 3, 320, 320)},
+    "ocr/ppocrv6_tiny_rec": {"x": (1, 3, 48, 320)},
+}
 FLOATS = (
     "audio/dnsmos_model_v8",
     "audio/st_yamnet_256_tl",
@@ -27,6 +31,8 @@ FLOATS = (
     "detection/yolox_nano_float32",
     "face/ultraface_rfb_320",
     "ocr/ppocr_cls_mobile_v2",
+    "ocr/ppocrv6_tiny_det",
+    "ocr/ppocrv6_tiny_rec",
 )
 
 

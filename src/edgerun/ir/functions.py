@@ -152,6 +152,14 @@ class Elu(Unary):
 
 
 @dataclass(frozen=True)
+class Erf(Unary):
+    """The error function: 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+
+    def function(self, x: Reals) -> Reals:
+        return elementary.erf(x)
+
+
+@dataclass(frozen=True)
 class Gelu(Unary):
     """x Phi(x) with the normal distribution's Phi, or its approximation by tanh when `approximate`."""
 

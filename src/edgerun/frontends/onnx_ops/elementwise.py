@@ -21,7 +21,7 @@ from edgerun.ir.comparison import (
     Select,
 )
 from edgerun.ir.elementwise import Add, Binary, Clip, HardSwish, LeakyRelu, Logistic, Mul, Sub, Tanh, Unary
-from edgerun.ir.functions import Abs, Ceil, Cos, Exp, Floor, Log, Neg, Round, Sign, Sin, Sqrt
+from edgerun.ir.functions import Abs, Ceil, Cos, Erf, Exp, Floor, Log, Neg, Round, Sign, Sin, Sqrt
 from edgerun.ir.graph import Value
 from edgerun.ir.op import Op
 from edgerun.ir.quantize import Cast
@@ -110,6 +110,7 @@ IMPORTERS: dict[str, Importer] = {
     "Abs": _unary(Abs),
     "Ceil": _unary(Ceil),
     "Cos": _unary(Cos),
+    "Erf": _unary(Erf),
     "Exp": _unary(Exp),
     "Floor": _unary(Floor),
     "HardSwish": _unary(HardSwish),
