@@ -74,13 +74,13 @@ def _check_set(case: Any, session: edgerun.Session, inputs: Iterable[Any], outpu
     names = [port.name for port in case.model.graph.input]
     got = session.run(dict(zip(names, fed, strict=True)))
     for port, want in zip(case.model.graph.output, wanted, strict=True):
-        reason = _compare(np.asarray(got[port.name]), np.asarray(want), case.rtol, case.atol)
+        reason = compare(np.asarray(got[port.name]), np.asarray(want), case.rtol, case.atol)
         if reason:
             return reason
     return ""
 
 
-def _compare(got: Any, want: Any, rtol: float, atol: float) -> str:
+def compare(got: Any, want: Any, rtol: float, atol: float) -> str:
     if got.dtype != want.dtype:
         return "a result of another dtype"
     if got.shape != want.shape:

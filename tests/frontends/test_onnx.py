@@ -107,3 +107,53 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path):
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(FormatError, match=r"short\.onnx"):
         edgerun.Session(path)
+
+
+RESIZES = [
+    ("nearest", "asymmetric", "floor", 2.0),
+    ("nearest", "asymmetric", "floor", 0.5),
+    ("nearest", "half_pixel", "round_prefer_floor", 3.0),
+    ("nearest", "half_pixel", "round_prefer_ceil", 2.0),
+    ("linear", "half_pixel", None, 2.0),
+    ("linear", "half_pixel", None, 0.5),
+    ("linear", "pytorch_half_pixel", None, 3.0),
+    ("linear", "align_corners", None, 2.0),
+    ("linear", "asymmetric", None, 2.0),
+]
+
+
+@pytest.mark.parametrize(("mode", "where", "nearest", "scale"), RESIZES)
+def test_resizes(mode, where, nearest, scale):
+    attributes = {"mode": mode, "coordinate_transformation_mode": where}
+    if nearest:
+        attributes["nearest_mode"] = nearest
+    scales = np.array([1, 1, scale, scale], np.float32)
+    node = helper.make_node("Resize", ["x", "", "s"], ["y"], **attributes)
+    proto = model([node], {"x": [1, 3, 6, 8]}, {"y": FLOAT}, {"s": scales})
+    got, wanted = both(proto, x=random(1, 3, 6, 8))
+    np.testing.assert_allclose(got["y"], wanted["y"], rtol=1e-5, atol=1e-5)
+
+
+def test_a_resize_by_a_scale_that_is_no_ratio_of_sizes_is_refused():
+    """ONNX takes positions from the scale then, and edgerun from the sizes."""
+    node = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="linear")
+    proto = model([node], {"x": [1, 3, 6, 8]}, {"y": FLOAT}, {"s": np.array([1, 1, 1.2, 1.2], np.float32)})
+    with pytest.raises(UnsupportedOperatorError, match="scales are not the ratio"):
+        edgerun.Session(proto.SerializeToString())
+
+
+@pytest.mark.parametrize(("a", "b"), [((5,), (5,)), ((5,), (2, 5, 3)), ((2, 4, 5), (5,)), ((4, 5), (5, 3))])
+def test_matrix_products(a, b):
+    node = helper.make_node("MatMul", ["a", "b"], ["y"])
+    proto = model([node], {"a": list(a), "b": list(b)}, {"y": FLOAT})
+    got, wanted = both(proto, a=random(*a), b=random(*b, seed=1))
+    assert got["y"].shape == wanted["y"].shape
+    np.testing.assert_allclose(got["y"], wanted["y"], rtol=1e-5, atol=1e-5)
+
+
+def test_dropout_at_inference_gives_a_mask():
+    node = helper.make_node("Dropout", ["x"], ["y", "m"])
+    proto = model([node], {"x": [2, 3]}, {"y": FLOAT, "m": TensorProto.BOOL})
+    got, wanted = both(proto, x=random(2, 3))
+    np.testing.assert_array_equal(got["y"], wanted["y"])
+    np.testing.assert_array_equal(got["m"], wanted["m"])

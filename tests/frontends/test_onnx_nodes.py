@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from bench.onnx_nodes import _compare, cases, check, operator_of, read_table
+from bench.onnx_nodes import cases, check, compare, operator_of, read_table
 
 KNOWN = read_table()
 OPERATORS = sorted({operator_of(case) for case in cases().values()})
@@ -24,7 +24,7 @@ def test_the_table_lists_cases_that_exist():
 
 def test_the_comparison_tells_apart():
     one = np.ones(3, np.float32)
-    assert not _compare(one, one, 1e-3, 1e-7)
-    assert _compare(one, one * 1.01, 1e-3, 1e-7) == "another result"
-    assert _compare(one, one.astype(np.int32), 1e-3, 1e-7) == "a result of another dtype"
-    assert _compare(one, one[:2], 1e-3, 1e-7) == "a result of another shape"
+    assert not compare(one, one, 1e-3, 1e-7)
+    assert compare(one, one * 1.01, 1e-3, 1e-7) == "another result"
+    assert compare(one, one.astype(np.int32), 1e-3, 1e-7) == "a result of another dtype"
+    assert compare(one, one[:2], 1e-3, 1e-7) == "a result of another shape"

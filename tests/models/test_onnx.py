@@ -19,6 +19,14 @@ SHAPES = {
     "ocr/ppocrv6_tiny_det": {"x": (1, 3, 320, 320)},
     "ocr/ppocrv6_tiny_rec": {"x": (1, 3, 48, 320)},
 }
+# How far apart whole models may be, of the largest value of an output: some four times what is measured. The
+# contract's 1e-5 is for one operator; where rounding grows from layer to layer, more.
+APART = {
+    "detection/yolox_nano_float32": 3e-4,
+    "detection/fastestdet": 4e-5,
+    "ocr/ppocrv6_tiny_det": 4e-4,
+    "ocr/ppocrv6_tiny_rec": 2e-4,
+}
 FLOATS = (
     "audio/dnsmos_model_v8",
     "audio/st_yamnet_256_tl",
@@ -44,8 +52,8 @@ def test_floats_agree(name: str) -> None:
     feeds = fixed_inputs(session.inputs)
     wanted = edgerun.Session(path, backend="onnxruntime", optimized=False).run(feeds)
     for output, array in session.run(feeds).items():
-        largest = float(np.abs(wanted[output]).max())
-        np.testing.assert_allclose(array, wanted[output], rtol=0, atol=2e-4 * max(largest, 1e-6))
+        largest = max(float(np.abs(wanted[output]).max()), 1e-6)
+        np.testing.assert_allclose(array, wanted[output], rtol=0, atol=APART.get(name, 2e-5) * largest)
 
 
 def photograph(name: str) -> NDArray[np.float32]:

@@ -157,7 +157,7 @@ class OnnxFile:
         for name, value in zip(outputs, results, strict=True):
             if name in values:
                 raise FormatError(f"'{name}' is written twice")
-            if value in emitted.producers and value not in values.values():
+            if value.name not in values:  # what an importer made has the name of nothing in the file
                 value.name = name
             values[name] = value
 

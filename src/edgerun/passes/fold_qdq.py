@@ -52,27 +52,21 @@ def _reads(graph: Graph) -> Counter[Value | None]:
 
 def _move_up(graph: Graph) -> None:
     """Quantize and Clip go in front of what moves elements, where nobody else reads what was moved."""
-    reads = _reads(graph)
-    while True:
-        producers = graph.producers()
-        for node in graph.nodes:
-            before = producers.get(node.inputs[0]) if node.inputs and node.inputs[0] is not None else None
-            if before is None or not _goes_up(node.op) or not isinstance(before.op, Reshape | Transpose):
-                continue
-            if reads[node.inputs[0]] != 1 or before.inputs[0] is None:
-                continue
-            if isinstance(before.op, Reshape) and isinstance(node.op, Clip):
-                continue  # Clip goes up to the operator it may be merged with, not further
-            source, target = before.inputs[0], node.outputs[0]
-            (kind,) = node.op.infer(source.type)
-            made = Value(f"{target.name}/{node.op.name.lower()}", kind)
-            first, second = node.op, before.op
-            before.op, before.outputs = first, [made]
-            node.op, node.inputs, node.outputs = second, [made], [target]
-            break
-        else:
-            return
-        reads = _reads(graph)
+    reads, producers = _reads(graph), graph.producers()
+    for node in graph.nodes:
+        # They change places with the node in front, which has done so already where it could.
+        while _goes_up(node.op):
+            source = node.inputs[0]
+            before = producers.get(source) if source is not None else None
+            if before is None or not isinstance(before.op, Reshape | Transpose) or reads[source] != 1:
+                break
+            (first,), (target,) = before.inputs, node.outputs
+            assert first is not None
+            made = Value(f"{target.name}/{node.op.name.lower()}", node.op.infer(first.type)[0])
+            before.op, node.op = node.op, before.op
+            before.outputs, node.inputs = [made], [made]
+            reads[made], producers[made] = 1, before
+            node = before
 
 
 def _goes_up(op: Op) -> bool:

@@ -25,15 +25,17 @@ def as_image(task: Import, value: Value) -> Value:
     return value
 
 
+def as_before(task: Import, y: Value, rank: int) -> Value:
+    """What `as_image` made of a tensor of this rank, back."""
+    n, c, _, length = y.type.shape
+    return task.emit(Reshape((n, c, length)), y) if rank == 3 else y
+
+
 def on_channels_last(task: Import, op: Op, x: Value, *rest: Value | None) -> Value:
     """`op` on [n, c, h, w], or [n, c, length]."""
     rank = len(x.type.shape)
     last = task.transpose(as_image(task, x), TO_LAST)
-    y = task.transpose(task.emit(op, last, *rest), TO_FIRST)
-    if rank == 3:
-        n, c, _, length = y.type.shape
-        y = task.emit(Reshape((n, c, length)), y)
-    return y
+    return as_before(task, task.transpose(task.emit(op, last, *rest), TO_FIRST), rank)
 
 
 def pairs(task: Import, name: str, rank: int) -> tuple[int, int]:
@@ -78,8 +80,7 @@ def convolution(task: Import, x: Value, w: Value, bias: Value | None, out: Eleme
     strides, dilations = pairs(task, "strides", rank), pairs(task, "dilations", rank)
     size = as_image(task, x).type.shape[2:]
     padding = padding_of(task, (size[0], size[1]), kernel, strides, dilations)
-    crop = any(p < 0 for p in padding)
-    if crop:
+    if min(padding) < 0:
         raise refuse("its padding is negative")
     channels = x.type.shape[1]
     if group < 1 or channels != group * w.type.shape[1]:

@@ -30,12 +30,9 @@ def _matmul(task: Import) -> Value:
     if column:
         b = task.emit(Reshape((*b.type.shape, 1)), b)
     y = task.emit(BatchMatMul(FLOAT), a, b)
-    shape = y.type.shape
-    shape = shape[:-1] if column else shape
-    shape = (*shape[: -1 if not column else None][:-1], shape[-1]) if row and not column else shape
-    if row and column:
-        shape = shape[:-1]
-    return y if shape == y.type.shape else task.emit(Reshape(shape), y)
+    *batch, m, n = y.type.shape
+    shape = (*batch, *(() if row else (m,)), *(() if column else (n,)))
+    return task.emit(Reshape(shape), y) if row or column else y
 
 
 def _gemm(task: Import) -> Value:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from edgerun.frontends.onnx_ops.conv import as_image, on_channels_last, padding_of, pairs
+from edgerun.frontends.onnx_ops.conv import as_before, as_image, on_channels_last, padding_of, pairs
 from edgerun.frontends.onnx_ops.task import Import, Importer, refuse
 from edgerun.ir.graph import Value
 from edgerun.ir.pool import AveragePool2d, MaxPool2d
 from edgerun.ir.reduction import Mean, ReduceMax
-from edgerun.ir.shape import Pad, Reshape
+from edgerun.ir.shape import Pad
 from edgerun.ir.types import Element
 
 
@@ -37,7 +37,7 @@ def pool(task: Import, op: type[MaxPool2d] | type[AveragePool2d], x: Value, out:
         bottom += _more(size[0] + top + bottom, kernel[0], strides[0], size[0] + top)
         right += _more(size[1] + left + right, kernel[1], strides[1], size[1] + left)
     y = on_channels_last(task, op(out, kernel, strides, (top, left, bottom, right)), image)
-    return y if rank == 4 else _as_before(task, y)
+    return as_before(task, y, rank)
 
 
 def _zero(x: Value) -> float | int:
@@ -52,20 +52,16 @@ def _more(size: int, kernel: int, stride: int, real: int) -> int:
     return stride - rest if rest and starts < real else 0
 
 
-def _as_before(task: Import, y: Value) -> Value:
-    n, c, _, length = y.type.shape
-    return task.emit(Reshape((n, c, length)), y)
+def global_pool(task: Import, op: type[Mean] | type[ReduceMax], x: Value, out: Element) -> Value:
+    """One value per channel, channels first."""
+    rank = len(x.type.shape)
+    if rank != 4:
+        return task.emit(op(out, tuple(range(2, rank)), True), x)
+    return on_channels_last(task, op(out, (1, 2), True), x)
 
 
 def _global(op: type[Mean] | type[ReduceMax]) -> Callable[[Import], Value]:
-    def pool(task: Import) -> Value:
-        x = task.value(0)
-        rank = len(x.type.shape)
-        if rank != 4:
-            return task.emit(op(x.type.element, tuple(range(2, rank)), True), x)
-        return on_channels_last(task, op(x.type.element, (1, 2), True), x)
-
-    return pool
+    return lambda task: global_pool(task, op, task.value(0), task.type(0).element)
 
 
 IMPORTERS: dict[str, Importer] = {

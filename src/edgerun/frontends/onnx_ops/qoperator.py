@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from edgerun.errors import FormatError
-from edgerun.frontends.onnx_ops.conv import convolution, on_channels_last
-from edgerun.frontends.onnx_ops.pool import pool
+from edgerun.frontends.onnx_ops.conv import convolution
+from edgerun.frontends.onnx_ops.pool import global_pool, pool
 from edgerun.frontends.onnx_ops.quantize import meant
+from edgerun.frontends.onnx_ops.reduction import default_axis, softmax
 from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, axis_of, refuse
 from edgerun.ir.conv import FullyConnected
 from edgerun.ir.elementwise import Add, LeakyRelu, Logistic, Mul, Softmax
@@ -127,22 +128,14 @@ def _global_average_pool(task: Import) -> Value:
     out = _result(task, 3, x)
     if task.get("channels_last", 0):
         return task.emit(Mean(out, tuple(range(1, len(x.type.shape) - 1)), True), x)
-    if len(x.type.shape) == 4:
-        return on_channels_last(task, Mean(out, (1, 2), True), x)
-    return task.emit(Mean(out, tuple(range(2, len(x.type.shape))), True), x)
+    return global_pool(task, Mean, x, out)
 
 
 def _softmax(task: Import) -> Value:
     x = _operand(task, 0)
-    rank = len(x.type.shape)
-    out, axis = _result(task, 3, x), axis_of(int(task.get("axis", -1)), rank)
-    if axis == rank - 1:
-        return task.emit(Softmax(out), x)
-    if int(task.get("opset", 13)) < 13:
-        raise refuse("it is over several dimensions")
-    perm = (*(i for i in range(rank) if i != axis), axis)
-    back = tuple(int(i) for i in np.argsort(perm))
-    return task.transpose(task.emit(Softmax(out), task.transpose(x, perm)), back)
+    opset = int(task.get("opset", 13))
+    axis = axis_of(int(task.get("axis", default_axis(opset))), len(x.type.shape))
+    return softmax(task, Softmax(_result(task, 3, x)), x, axis, opset)
 
 
 IMPORTERS: dict[str, Importer] = {

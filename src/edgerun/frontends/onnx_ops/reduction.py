@@ -48,22 +48,31 @@ def _arg(op: type[ArgMax] | type[ArgMin]) -> Callable[[Import], Value]:
 
 
 def _softmax(op: type[Softmax] | type[LogSoftmax]) -> Callable[[Import], Value]:
-    def softmax(task: Import) -> Value:
-        x, rank = task.value(0), len(task.type(0).shape)
-        old = task.opset < 13
-        axis = axis_of(int(task.get("axis", 1 if old else -1)), rank)
-        if old and axis != rank - 1:
-            # Before opset 13, over all dimensions from the axis on.
-            rows = int(np.prod(x.type.shape[:axis], dtype=np.int64))
-            flat = task.emit(Reshape((rows, x.type.size // rows)), x)
-            return task.emit(Reshape(x.type.shape), task.emit(op(FLOAT), flat))
-        if axis == rank - 1:
-            return task.emit(op(FLOAT), x)
-        perm = (*(i for i in range(rank) if i != axis), axis)
-        back = tuple(int(i) for i in np.argsort(perm))
-        return task.transpose(task.emit(op(FLOAT), task.transpose(x, perm)), back)
+    def importer(task: Import) -> Value:
+        x = task.value(0)
+        axis = axis_of(int(task.get("axis", default_axis(task.opset))), len(x.type.shape))
+        return softmax(task, op(FLOAT), x, axis, task.opset)
 
-    return softmax
+    return importer
+
+
+def default_axis(opset: int) -> int:
+    """The axis of softmax where the operator names none."""
+    return 1 if opset < 13 else -1
+
+
+def softmax(task: Import, op: Softmax | LogSoftmax, x: Value, axis: int, opset: int) -> Value:
+    """`op`, which works on rows, along an axis; before opset 13 over all dimensions from the axis on."""
+    rank = len(x.type.shape)
+    if axis == rank - 1:
+        return task.emit(op, x)
+    if opset < 13:
+        rows = int(np.prod(x.type.shape[:axis], dtype=np.int64))
+        flat = task.emit(Reshape((rows, x.type.size // rows)), x)
+        return task.emit(Reshape(x.type.shape), task.emit(op, flat))
+    perm = (*(i for i in range(rank) if i != axis), axis)
+    back = tuple(int(i) for i in np.argsort(perm))
+    return task.transpose(task.emit(op, task.transpose(x, perm)), back)
 
 
 def _batch_normalization(task: Import) -> Value:

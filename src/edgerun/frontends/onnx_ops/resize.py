@@ -9,20 +9,24 @@ from edgerun.ir.resize import ResizeBilinear, ResizeNearestNeighbor
 from edgerun.ir.types import Shape
 
 
-def _sizes(task: Import, scales_at: int) -> tuple[Shape, tuple[float, ...]]:
-    """The size and the scale of each dimension."""
+def _sizes(task: Import, scales_at: int) -> Shape:
+    """The size of each dimension of the result."""
     shape = task.type(0).shape
     if task.has(scales_at + 1) and task.type(scales_at + 1).size:
-        sizes = task.integers(scales_at + 1, "sizes")
-        return sizes, tuple(s / d for s, d in zip(sizes, shape, strict=True))
+        return task.integers(scales_at + 1, "sizes")
     given = task.constant(scales_at, "scales") if task.has(scales_at) else task.get("scales", ())
-    scales = tuple(float(s) for s in given)
-    return tuple(int(d * s) for d, s in zip(shape, scales, strict=True)), scales
+    exact = [d * float(s) for d, s in zip(shape, given, strict=True)]
+    sizes = tuple(int(size + 1e-4) for size in exact)  # the scale is a float32
+    if any(abs(size - whole) > 1e-4 for size, whole in zip(exact, sizes, strict=True)):
+        raise refuse(
+            "its scales are not the ratio of whole sizes"
+        )  # and they, not the sizes, say what is read
+    return sizes
 
 
 def _resize(task: Import) -> Value:
     old = task.opset < 11
-    sizes, _ = _sizes(task, 1 if old or task.operator == "Upsample" else 2)
+    sizes = _sizes(task, 1 if old or task.operator == "Upsample" else 2)
     x = task.value(0)
     shape = x.type.shape
     if len(shape) != 4 or sizes[:2] != shape[:2]:

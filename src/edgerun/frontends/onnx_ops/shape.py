@@ -21,6 +21,17 @@ def _identity(task: Import) -> Value:
     return task.value(0)
 
 
+def _dropout(task: Import) -> Value | list[Value]:
+    """At inference nothing is dropped, and the mask says so."""
+    if task.has(2) and task.constant(2, "training mode").any():
+        raise refuse("it trains")
+    x = task.value(0)
+    if len(task.outputs) == 1:
+        return x
+    # Before opset 10, the mask has the dtype of the input.
+    return [x, task.const(np.ones(x.type.shape, bool if task.opset >= 10 else x.type.dtype))]
+
+
 def _constant(task: Import) -> Value:
     attributes = task.attributes
     for name, dtype in (("value", None), ("value_float", np.float32), ("value_floats", np.float32)):
@@ -216,7 +227,7 @@ def _range(task: Import) -> Value:
 
 IMPORTERS: dict[str, Importer] = {
     "Identity": _identity,
-    "Dropout": _identity,
+    "Dropout": _dropout,
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
     "Shape": _shape,
