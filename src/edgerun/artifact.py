@@ -21,7 +21,7 @@ from edgerun.errors import FormatError, InputError, ModelError
 from edgerun.formats.compiled_file import MAGIC, Arrays, read_compiled, write_compiled
 from edgerun.formats.records import Decoder, encode
 from edgerun.frontends import open_model
-from edgerun.frontends.tflite_import import Cut
+from edgerun.frontends.stages import Cut
 from edgerun.ir.graph import Graph, Value
 from edgerun.ir.op import NUMBERS_DO_NOT_FIT, OPERATORS
 from edgerun.ir.types import Array, Element, Quantization, Shape, TensorType

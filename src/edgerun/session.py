@@ -19,8 +19,8 @@ from edgerun.artifact import MAGIC, Artifact, read_artifact
 from edgerun.errors import FormatError, InputError, ModelError
 from edgerun.frontends import parse_model, read_source
 from edgerun.frontends.onnx import OnnxFile
+from edgerun.frontends.stages import Cut
 from edgerun.frontends.tflite import TfliteFile
-from edgerun.frontends.tflite_import import Cut
 from edgerun.ir.graph import Graph
 from edgerun.ir.op import wrong_elements
 from edgerun.ir.types import Array, Shape, TensorInfo, TensorType

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from edgerun.backends.reference import AnyReference, make_reference
 from edgerun.errors import ModelError
 from edgerun.frontends import read_source
+from edgerun.frontends.stages import Cut
 from edgerun.frontends.tflite import TfliteFile
-from edgerun.frontends.tflite_import import Cut
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.op import wrong_elements
 from edgerun.ir.signal import SignalEnergy
