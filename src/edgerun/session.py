@@ -198,7 +198,6 @@ class Session:
             self._runner = program.runner(self.threads)
         else:
             entry = self._file.entry(self._signature)
-            assert isinstance(self._file, TfliteFile)  # no other is run in stages
             self._runner = StagedRunner(self._file, entry, self._graph, self.threads)
         self._run = self._runner.run
         self._verify = knobs.verify() and program is not None and self._artifact is None

@@ -58,6 +58,16 @@ def opset_of(model: Any) -> int:
     return int(versions[0]) if versions else OLDEST_OPSET
 
 
+def dtype_of(port: Any) -> np.dtype[Any]:
+    """The dtype of a port (ValueInfoProto). Raises FormatError where it is no tensor."""
+    from onnx import helper
+
+    kind = port.type.tensor_type.elem_type
+    if not kind:
+        raise FormatError(f"'{port.name}' has no type of elements")
+    return np.dtype(helper.tensor_dtype_to_np_dtype(kind))
+
+
 def array_of(tensor: Any, path: str) -> Array:
     """The read-only array of a TensorProto. Raises FormatError."""
     from onnx import numpy_helper

@@ -110,7 +110,5 @@ class StagedFile(Protocol):
         the graph, all that is needed later an output.
         """
 
-    def decide(
-        self, index: int, region: Region, arrays: Mapping[int, Array], call: Call
-    ) -> dict[int, Array]:
+    def decide(self, index: int, region: Region, arrays: Mapping[int, Array], call: Call) -> dict[int, Array]:
         """Runs the operator at the end of a region for the tensors that are there: what it writes."""

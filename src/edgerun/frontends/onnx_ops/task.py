@@ -23,6 +23,18 @@ from edgerun.ir.types import FLOAT32, Array, Element, Quantization, TensorType
 FLOAT = Element(FLOAT32)
 
 
+class NeedsValue(UnsupportedOperatorError):
+    """An importer has to know what an operand holds; `operand`: which one."""
+
+    def __init__(self, name: str, operand: int) -> None:
+        super().__init__(f"its {name} is computed at run time")
+        self.operand = operand
+
+
+class DataDependent(UnsupportedOperatorError):
+    """The shape of a result depends on data that is not known before the run."""
+
+
 @dataclass
 class Emitted:
     """What the import of a file has made so far."""
@@ -31,6 +43,17 @@ class Emitted:
     producers: dict[Value, Node] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     room: int = field(default_factory=knobs.max_fold_bytes)  # for what is computed while importing
+    at_once: bool = False  # operators on constants are all computed, whatever their size
+
+    def mark(self) -> int:
+        """Where `back_to` takes back what is made from now on."""
+        return len(self.nodes)
+
+    def back_to(self, mark: int) -> None:
+        for node in self.nodes[mark:]:
+            for value in node.outputs:
+                self.producers.pop(value, None)
+        del self.nodes[mark:]
 
     def unique(self, name: str) -> str:
         found, k = name, 0
@@ -76,7 +99,7 @@ class Import:
         """Input i, which has to be known before the run."""
         data = self.value(i).data
         if data is None:
-            raise UnsupportedOperatorError(f"its {name} is computed at run time")
+            raise NeedsValue(name, i)
         return data
 
     def integers(self, i: int, name: str) -> tuple[int, ...]:
@@ -108,11 +131,15 @@ class Import:
         size = sum(v.type.nbytes for v in values)
         constant = bool(inputs) and all(v is None or v.data is not None for v in inputs)
         # A dequantised constant stays one: the pass that folds quantisation wants its integers.
-        if constant and op.folds and not isinstance(op, Dequantize) and size <= self.emitted.room:
+        folds = op.folds and not isinstance(op, Dequantize) and size <= self.emitted.room
+        if op.data_dependent and not constant:
+            raise DataDependent("the shape of its output depends on its data")
+        if constant and (folds or op.data_dependent or self.emitted.at_once):
             self.emitted.room -= size
             arrays = [None if v is None else v.data for v in inputs]
             for value, result in zip(values, evaluate(op, types, arrays), strict=True):  # type: ignore[arg-type]
-                value.data = np.ascontiguousarray(result)
+                value.data = np.ascontiguousarray(result).reshape(result.shape)
+                value.type = value.type.with_shape(result.shape)  # it may depend on the data
                 value.data.setflags(write=False)
             return values
         self.emitted.nodes.append(node)
