@@ -155,6 +155,7 @@ class Session:
         self._shapes, self._signature, self._preserve = shapes, signature, preserve_all_tensors
         self._variants: OrderedDict[tuple[Shape, ...], Session | None] = OrderedDict()
         self._making = threading.Lock()
+        self._waits = False  # for a run that tells the sizes of open dimensions
         if self._artifact is not None:
             self.operators, self._graph = self._artifact.operators, self._artifact.ports()
             self._free = [frozenset(range(len(v.type.shape))) for v in self._graph.inputs]
@@ -177,9 +178,16 @@ class Session:
             names = self._open_inputs()
             if shapes or not names:
                 raise
-            raise FormatError(
-                f"{error} (The file leaves dimensions of {names} open: `shapes` gives them sizes.)"
-            ) from error
+            if preserve_all_tensors or isinstance(self._file, TfliteFile):
+                raise FormatError(
+                    f"{error} (The file leaves dimensions of {names} open: `shapes` gives them sizes.)"
+                ) from error
+            # Not every sound model has a meaning where its open dimensions are 1: a run tells their sizes.
+            self._waits = True
+            self._graph = self._file.ports(shapes, signature)
+            self.operators = self._file.operator_names(signature)
+            self._start(None)
+            return
         self.operators = tuple(node.op.name for node in graph.nodes)
         self._graph = run_passes(graph, UNFUSED if preserve_all_tensors else PIPELINE)
         self._start(bind(lower(self._graph), self.threads, share_memory=not preserve_all_tensors))
@@ -306,8 +314,10 @@ class Session:
             )
         try:
             made = self._reshaped(shapes)
-            return made if self._takes_batches(made) else None
+            return made if self._waits or self._takes_batches(made) else None
         except ModelError:
+            if self._waits:
+                raise
             return None
 
     def _takes_batches(self, batched: Session) -> bool:

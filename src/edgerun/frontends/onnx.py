@@ -74,7 +74,7 @@ class OnnxFile:
         free = []
         for port in self.scopes[0].ports:
             sizes = port.type.tensor_type.shape.dim
-            open_ones = {i for i, d in enumerate(sizes) if d.dim_value <= 0}
+            open_ones = {i for i, d in enumerate(sizes) if _is_open(d)}
             free.append(frozenset(open_ones | ({0} if len(sizes) else set())))
         return free
 
@@ -182,7 +182,7 @@ class OnnxFile:
     def _port(self, port: Any, index: int) -> Value:
         if not port.type.tensor_type.elem_type:
             raise UnsupportedOperatorError(f"{self.path}: '{port.name}' is no tensor.")
-        shape = tuple(max(int(d.dim_value), 1) for d in port.type.tensor_type.shape.dim)
+        shape = tuple(1 if _is_open(d) else int(d.dim_value) for d in port.type.tensor_type.shape.dim)
         return Value(port.name, TensorType(shape, dtype_of(port)), index)
 
     def _inputs(self, shapes: Mapping[str, Shape]) -> list[Value]:
@@ -195,6 +195,11 @@ class OnnxFile:
             value = inputs[names.index(name)]
             value.type = value.type.with_shape(_sizes(name, shape, value.type.shape))
         return inputs
+
+
+def _is_open(dimension: Any) -> bool:
+    """Whether the file says nothing of its size; some writers put a negative number there."""
+    return not dimension.HasField("dim_value") or dimension.dim_value < 0
 
 
 def _sizes(name: str, shape: Shape, declared: Shape) -> Shape:

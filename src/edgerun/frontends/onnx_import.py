@@ -57,7 +57,7 @@ class ScopeImport:
         unknown: set[int] = set()  # what operators that were refused would have computed
         for at, operator in enumerate(self.scope.operators[begin:], begin):
             if unknown.intersection(operator.inputs):
-                unknown.update(operator.outputs)
+                unknown.update(set(operator.outputs) - {ABSENT})
                 self._note_unknown([operator])
                 continue
             try:
@@ -67,7 +67,7 @@ class ScopeImport:
                 raise
             except UnsupportedOperatorError as error:
                 self._refuse(operator, str(error))
-                unknown.update(operator.outputs)
+            unknown.update(i for i in operator.outputs if i != ABSENT and i not in self.values)
 
     def value(self, i: int) -> Value | None:
         if i == ABSENT:
@@ -149,7 +149,7 @@ class ScopeImport:
             body.run()
             if body.refused:
                 self.refused += body.refused
-                raise UnsupportedOperatorError("its branch has operators that are not supported")
+                return
         except Cut as cut:
             self.emitted.back_to(before)
             raise Cut(operator, f"within its branch, {cut.operator.name}: {cut}") from cut
