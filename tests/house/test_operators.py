@@ -20,23 +20,50 @@ for module in pkgutil.iter_modules(edgerun.ir.__path__, "edgerun.ir."):
 
 # Rare operators that run in Python, through their eval.
 # What only the ONNX frontend makes, tested in tests/frontends/test_onnx.py.
-OF_ONNX = {"Erf", "Quanta"}
+OF_ONNX = {
+    "BitwiseAnd",
+    "BitwiseOr",
+    "Col2Im",
+    "Cumprod",
+    "Det",
+    "Distinct",
+    "Erf",
+    "GatherElements",
+    "Head",
+    "LeftShift",
+    "LogicalRightShift",
+    "Quanta",
+    "RoiAlign",
+    "ScatterElements",
+    "SuppressOverlaps",
+    "UpdateNd",
+}
 HOST = {
     "AddN",
     "BidirectionalLstm",
     "Bitcast",
+    "BitwiseAnd",
+    "BitwiseOr",
     "BitwiseXor",
     "BroadcastArgs",
     "Bucketize",
+    "Col2Im",
     "ComplexAbs",
     "Conv3d",
     "Conv3dTranspose",
+    "Cumprod",
     "Cumsum",
+    "Det",
     "Dilate",
+    "Distinct",
     "DynamicUpdateSlice",
     "FakeQuantize",
+    "GatherElements",
+    "Head",
     "Imag",
     "L2Pool2d",
+    "LeftShift",
+    "LogicalRightShift",
     "MatrixDiag",
     "MatrixSetDiag",
     "MaxPoolWithArgmax",
@@ -48,19 +75,23 @@ HOST = {
     "Rfft2d",
     "RightShift",
     "Rnn",
+    "RoiAlign",
+    "ScatterElements",
     "ScatterNd",
     "SegmentSum",
     "SparseToDense",
+    "SuppressOverlaps",
     "Unique",
     "UnsortedSegmentMax",
     "UnsortedSegmentMin",
     "UnsortedSegmentProd",
     "UnsortedSegmentSum",
+    "UpdateNd",
     "Where",
 }
 
 # Refused by infer: the shapes of their results depend on values.
-SHAPED_BY_VALUES = {"Unique", "Where"}
+SHAPED_BY_VALUES = {"Distinct", "Head", "Unique", "Where"}
 
 every_operator = pytest.mark.parametrize("name", sorted(OPERATORS))
 

@@ -36,6 +36,49 @@ class BitwiseXor(_Bitwise):
 
 
 @dataclass(frozen=True)
+class BitwiseAnd(_Bitwise):
+    """a & b."""
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (np.asarray(arrays[0] & arrays[1]),)  # type: ignore[operator]
+
+
+@dataclass(frozen=True)
+class BitwiseOr(_Bitwise):
+    """a | b."""
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (np.asarray(arrays[0] | arrays[1]),)  # type: ignore[operator]
+
+
+@dataclass(frozen=True)
+class LeftShift(_Bitwise):
+    """a << b, what leaves the type is lost; 0 from as many bits on as the type has."""
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (_shifted(np.left_shift, *arrays),)
+
+
+@dataclass(frozen=True)
+class LogicalRightShift(_Bitwise):
+    """a >> b of unsigned integers; 0 from as many bits on as the type has."""
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        supported(types[0].dtype.kind == "u", f"LogicalRightShift of {types[0]}.")
+        return super().infer(*types)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (_shifted(np.right_shift, *arrays),)
+
+
+def _shifted(shift: np.ufunc, a: Array, b: Array) -> Array:
+    """C leaves a shift by all bits or more open, and numpy's result then depends on its build."""
+    bits = 8 * a.dtype.itemsize
+    inside = (b >= 0) & (b < bits)  # type: ignore[operator]
+    return np.where(inside, shift(a, np.where(inside, b, b.dtype.type(0))), a.dtype.type(0))
+
+
+@dataclass(frozen=True)
 class RightShift(_Bitwise):
     """a >> b, the sign kept; b is brought into 0 .. bits - 1."""
 

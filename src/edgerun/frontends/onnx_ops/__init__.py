@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from edgerun.frontends.onnx_ops import (
+    bits,
     conv,
+    einsum,
     elementwise,
     functions,
+    indexing,
     matmul,
     pool,
     qoperator,
     quantize,
     reduction,
+    regions,
     resize,
+    search,
     shape,
 )
 from edgerun.frontends.onnx_ops.task import Importer
 
-_FAMILIES = (conv, elementwise, functions, matmul, pool, qoperator, quantize, reduction, resize, shape)
+_FAMILIES = (
+    *(bits, conv, einsum, elementwise, functions, indexing, matmul, pool, qoperator, quantize),
+    *(reduction, regions, resize, search, shape),
+)
 
 # Operators of other domains have their domain in front: "com.microsoft.QLinearAdd".
 IMPORTERS: dict[str, Importer] = {}

@@ -10,7 +10,9 @@ from edgerun.plan.lower.lowering import Lowering, lowers
 
 @lowers(TopK)
 def _top_k(lo: Lowering, node: Node) -> None:
-    if node.outputs[1].type.dtype != INT32:
+    op = node.op
+    assert isinstance(op, TopK)
+    if node.outputs[1].type.dtype != INT32 or op.smallest:
         lo.host(node)  # rare
         return
     x = lo.tensor(node.inputs[0])
