@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def check_update(op: Op, update: str, x: TensorType) -> None:
     supported(known, f"{op.name} with the update {update!r} of {x}.")
 
 
-def updated(x: Array, places: tuple[Array, ...], updates: Array, update: str) -> Array:
+def updated(x: Array, places: Any, updates: Array, update: str) -> Array:
     """x after the updates at `places`, one after the other, each rounded to x's dtype."""
     y = x.copy()
     change = UPDATES[update]

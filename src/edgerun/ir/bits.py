@@ -52,30 +52,20 @@ class BitwiseOr(_Bitwise):
 
 
 @dataclass(frozen=True)
-class LeftShift(_Bitwise):
-    """a << b, what leaves the type is lost; 0 from as many bits on as the type has."""
+class Shift(_Bitwise):
+    """a << b or a >> b, the sign kept; where b is negative or not below the number of bits, what shifting
+    out every bit leaves: -1 to the right of a negative a, otherwise 0."""
+
+    left: bool
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        return (_shifted(np.left_shift, *arrays),)
-
-
-@dataclass(frozen=True)
-class LogicalRightShift(_Bitwise):
-    """a >> b of unsigned integers; 0 from as many bits on as the type has."""
-
-    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
-        supported(types[0].dtype.kind == "u", f"LogicalRightShift of {types[0]}.")
-        return super().infer(*types)
-
-    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        return (_shifted(np.right_shift, *arrays),)
-
-
-def _shifted(shift: np.ufunc, a: Array, b: Array) -> Array:
-    """C leaves a shift by all bits or more open, and numpy's result then depends on its build."""
-    bits = 8 * a.dtype.itemsize
-    inside = (b >= 0) & (b < bits)  # type: ignore[operator]
-    return np.where(inside, shift(a, np.where(inside, b, b.dtype.type(0))), a.dtype.type(0))
+        a, b = arrays
+        inside = (b >= 0) & (b < 8 * a.dtype.itemsize)  # type: ignore[operator]
+        by = np.where(inside, b, b.dtype.type(0))
+        if self.left:
+            return (np.where(inside, np.left_shift(a, by), a.dtype.type(0)),)
+        signs = np.where(a < 0, ~a.dtype.type(0), a.dtype.type(0))  # type: ignore[operator]
+        return (np.where(inside, np.right_shift(a, by), signs),)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -80,13 +81,13 @@ class RoiAlign(Op):
         weights = np.where(outside, 0.0, np.stack([1 - part, part]))
         return _Samples(np.stack([low, high]), weights)
 
-    def _mean(self, x: Array, down: _Samples, across: _Samples) -> npt.NDArray[np.float64]:
-        rows = np.einsum("cpbsw,pbs->cbw", x[:, down.pixels], down.weights)
+    def _mean(self, x: Any, down: _Samples, across: _Samples) -> npt.NDArray[np.float64]:
+        rows: Any = np.einsum("cpbsw,pbs->cbw", x[:, down.pixels], down.weights)
         cells = np.einsum("cbpvt,pvt->cbv", rows[:, :, across.pixels], across.weights)
         count = max(down.pixels.shape[-1] * across.pixels.shape[-1], 1)
         return np.asarray(cells / count)
 
-    def _largest(self, x: Array, down: _Samples, across: _Samples) -> npt.NDArray[np.float64]:
+    def _largest(self, x: Any, down: _Samples, across: _Samples) -> npt.NDArray[np.float64]:
         if not down.pixels.size or not across.pixels.size:
             return np.zeros((len(x), *self.size))
         corners = []
@@ -163,8 +164,8 @@ class Col2Im(Op):
         rank, windows = len(self.image), self._windows()
         before = self.pads[:rank]
         padded = [d + b + a for d, b, a in zip(self.image, before, self.pads[rank:], strict=True)]
-        y = np.zeros((*shape[:2], *padded), x.dtype)
-        columns = x.reshape(*shape[:2], *self.block, *windows)
+        y: Any = np.zeros((*shape[:2], *padded), x.dtype)
+        columns: Any = x.reshape(*shape[:2], *self.block, *windows)
         for place in itertools.product(*map(range, self.block)):
             starts = [p * d for p, d in zip(place, self.dilations, strict=True)]
             window = tuple(

@@ -8,15 +8,7 @@ import numpy as np
 
 from edgerun.errors import FormatError
 from edgerun.frontends.onnx_ops.task import Import, Importer
-from edgerun.ir.bits import (
-    Bitcast,
-    BitwiseAnd,
-    BitwiseOr,
-    BitwiseXor,
-    LeftShift,
-    LogicalRightShift,
-    RightShift,
-)
+from edgerun.ir.bits import Bitcast, BitwiseAnd, BitwiseOr, BitwiseXor, Shift
 from edgerun.ir.comparison import Equal, LogicalOr, NotEqual
 from edgerun.ir.graph import Value
 from edgerun.ir.op import Op
@@ -38,8 +30,7 @@ def _shift(task: Import) -> Value:
     direction = task.get("direction", "")
     if direction not in ("LEFT", "RIGHT"):
         raise FormatError(f"its direction is {direction!r}, neither LEFT nor RIGHT")
-    right = LogicalRightShift() if task.type(0).dtype.kind == "u" else RightShift()
-    return task.emit(LeftShift() if direction == "LEFT" else right, task.value(0), task.value(1))
+    return task.emit(Shift(direction == "LEFT"), task.value(0), task.value(1))
 
 
 def _bit_cast(task: Import) -> Value:
