@@ -242,3 +242,25 @@ def test_a_reduction_that_nobody_knows_is_refused():
     proto = model([node], {"x": [4], "i": (7, [2, 1]), "u": [2]}, {"y": 1})
     with pytest.raises(EdgerunError, match="'mean'"):
         edgerun.Session(proto.SerializeToString())
+
+
+NATIVE = {
+    "TopK": ({"x": (4, 6)}, {"k": np.array([3])}, {"axis": 0, "largest": 0}),
+    "ArgMax": ({"x": (4, 6)}, {}, {"select_last_index": 1}),
+    "GatherElements": ({"x": (4, 6), "i": (2, 5)}, {}, {"axis": 1}),
+    "GatherND": ({"x": (4, 6, 2), "i": (4, 3, 1)}, {}, {"batch_dims": 1}),
+    "ScatterElements": ({"x": (4, 6), "i": (4, 5), "u": (4, 5)}, {}, {"axis": 1}),
+    "ScatterND": ({"x": (4, 6), "i": (3, 1), "u": (3, 6)}, {}, {}),
+    "Trilu": ({"x": (4, 6)}, {"k": np.array(1)}, {}),
+    "CumSum": ({"x": (4, 6)}, {"a": np.array(1)}, {"exclusive": 1}),
+}
+
+
+@pytest.mark.parametrize("operator", NATIVE)
+def test_what_exporters_write_runs_in_the_engine(operator):
+    feeds, constants, attributes = NATIVE[operator]
+    outputs = {"y": 7 if operator == "ArgMax" else 1} | ({"j": 7} if operator == "TopK" else {})
+    node = helper.make_node(operator, [*feeds, *constants], list(outputs), **attributes)
+    ports = {name: (7 if name == "i" else 1, list(shape)) for name, shape in feeds.items()}
+    session = edgerun.Session(model([node], ports, outputs, constants).SerializeToString())
+    assert session.summary().host_steps == 0

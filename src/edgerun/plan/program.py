@@ -278,9 +278,15 @@ def _choose_kernels(plan: Plan, storage: Storage, threads: int) -> list[BoundSte
     return bound
 
 
+_MOVES = {
+    *("copy", "gather", "gather_elements", "reduce_int", "resize"),
+    *("scatter", "scatter_elements", "select", "top_k"),
+}
+
+
 def _wanted_storage(step: Step, wanted: str, storage: Storage) -> str:
     """What the inputs must be stored as. Verbs that move bytes give their output its input's storage."""
-    moves = step.verb in ("copy", "gather", "reduce_int", "resize", "select", "top_k")
+    moves = step.verb in _MOVES
     moves = moves or (step.verb == "pool" and step.attributes["kind"] == "max")
     return str(storage.dtype(step.outputs[0])) if moves else wanted
 

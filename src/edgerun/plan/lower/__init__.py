@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from edgerun.ir.graph import Graph
 from edgerun.plan.lower import (  # noqa: F401 - they register themselves
+    along,
     comparison,
     conv,
     detection,
