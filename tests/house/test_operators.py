@@ -20,9 +20,10 @@ for module in pkgutil.iter_modules(edgerun.ir.__path__, "edgerun.ir."):
 
 # Rare operators that run in Python, through their eval.
 # What only the ONNX frontend makes, tested in tests/frontends/test_onnx.py.
-OF_ONNX = {"Erf", "Quanta"}
+OF_ONNX = {"AveragePoolNd", "Erf", "LpPoolNd", "MaxPoolNd", "Quanta"}
 HOST = {
     "AddN",
+    "AveragePoolNd",
     "BidirectionalLstm",
     "Bitcast",
     "BitwiseXor",
@@ -37,8 +38,10 @@ HOST = {
     "FakeQuantize",
     "Imag",
     "L2Pool2d",
+    "LpPoolNd",
     "MatrixDiag",
     "MatrixSetDiag",
+    "MaxPoolNd",
     "MaxPoolWithArgmax",
     "MaxUnpool",
     "NonMaxSuppression",

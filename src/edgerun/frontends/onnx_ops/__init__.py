@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from edgerun.frontends.onnx_ops import (
     conv,
+    conv_transpose,
     elementwise,
     functions,
     matmul,
+    norms,
     pool,
     qoperator,
     quantize,
@@ -16,7 +18,20 @@ from edgerun.frontends.onnx_ops import (
 )
 from edgerun.frontends.onnx_ops.task import Importer
 
-_FAMILIES = (conv, elementwise, functions, matmul, pool, qoperator, quantize, reduction, resize, shape)
+_FAMILIES = (
+    conv,
+    conv_transpose,
+    elementwise,
+    functions,
+    matmul,
+    norms,
+    pool,
+    qoperator,
+    quantize,
+    reduction,
+    resize,
+    shape,
+)
 
 # Operators of other domains have their domain in front: "com.microsoft.QLinearAdd".
 IMPORTERS: dict[str, Importer] = {}
