@@ -95,7 +95,7 @@ class L2Normalization(_OfRows):
 
 @dataclass(frozen=True)
 class LocalResponseNormalization(_OfRows):
-    """x[c] * (bias + alpha * sum of x[k]^2 for c - before <= k < c + after)^-beta, over the last dimension."""
+    """x[c] * (bias + alpha * sum of x[k]^2 over c - before <= k < c + after)^-beta, by the last dimension."""
 
     folds = False
     before: int
