@@ -213,3 +213,37 @@ def test_norms(op, attributes, shape):
     x = floats(np.random.default_rng(7), *shape)
     even = attributes.get("size", 1) % 2 == 0  # ONNX Runtime has no such windows
     agree(model(op, x, {}, attributes), x, by_reference if even else by_runtime, native=True)
+
+
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("corners", [0, 1])
+def test_grid_sample(mode, padding, corners):
+    rng = np.random.default_rng(8)
+    x = floats(rng, 2, 3, 5, 6)
+    grid = rng.uniform(-1.7, 1.7, (2, 4, 3, 2)).astype(np.float32)
+    attributes = {"mode": mode, "padding_mode": padding, "align_corners": corners}
+    native = mode != "cubic" and padding != "reflection"
+    if (mode, padding) != ("cubic", "border"):  # there it is neither PyTorch's nor ONNX Runtime's
+        agree(model("GridSample", x, {"g": grid}, attributes, 20), x, by_reference, native)
+    old = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
+    agree(model("GridSample", x, {"g": grid}, attributes | {"mode": old}, 16), x, by_runtime, native)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_grid_sample_of_volumes(mode):
+    rng = np.random.default_rng(9)
+    x, grid = floats(rng, 1, 2, 3, 4, 5), rng.uniform(-1.4, 1.4, (1, 2, 3, 2, 3)).astype(np.float32)
+    agree(model("GridSample", x, {"g": grid}, {"mode": mode}, 20), x, by_runtime)
+
+
+@pytest.mark.parametrize(("group", "fields"), [(1, 1), (2, 1), (1, 2), (2, 4)])
+def test_deform_conv(group, fields):
+    rng = np.random.default_rng(10)
+    x, w = floats(rng, 2, 4, 6, 7), floats(rng, 4, 4 // group, 3, 2)
+    attributes = {"group": group, "offset_group": fields, "pads": [1, 0, 1, 1], "strides": [2, 1]}
+    size = (3, 7)
+    constants = {"w": w, "o": floats(rng, 2, fields * 12, *size), "b": floats(rng, 4)}
+    agree(model("DeformConv", x, constants, attributes), x, by_reference, native=True)
+    constants["m"] = rng.uniform(0, 1, (2, fields * 6, *size)).astype(np.float32)
+    agree(model("DeformConv", x, constants, attributes), x, by_reference, native=True)

@@ -20,7 +20,7 @@ for module in pkgutil.iter_modules(edgerun.ir.__path__, "edgerun.ir."):
 
 # Rare operators that run in Python, through their eval.
 # What only the ONNX frontend makes, tested in tests/frontends/test_onnx.py.
-OF_ONNX = {"AveragePoolNd", "Erf", "Gru", "LpPoolNd", "MaxPoolNd", "Quanta", "RecurrentLayer"}
+OF_ONNX = {"AveragePoolNd", "Erf", "GridSample", "Gru", "LpPoolNd", "MaxPoolNd", "Quanta", "RecurrentLayer"}
 HOST = {
     "AddN",
     "AveragePoolNd",
@@ -36,6 +36,7 @@ HOST = {
     "Dilate",
     "DynamicUpdateSlice",
     "FakeQuantize",
+    "GridSample",
     "Imag",
     "L2Pool2d",
     "LpPoolNd",
