@@ -17,6 +17,7 @@ from edgerun.frontends.onnx_ops import (
     reduction,
     resize,
     shape,
+    signal,
 )
 from edgerun.frontends.onnx_ops.task import Importer
 
@@ -35,6 +36,7 @@ _FAMILIES = (
     reduction,
     resize,
     shape,
+    signal,
 )
 
 # Operators of other domains have their domain in front: "com.microsoft.QLinearAdd".

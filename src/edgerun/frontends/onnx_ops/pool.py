@@ -116,12 +116,17 @@ def _max_unpool(task: Import) -> Value:
         )
     )
     shape = (*x.type.shape[:2], *spatial)
-    if task.has(2):
-        shape = task.integers(2, "output shape")
     flat = task.emit(Reshape((x.type.size, 1)), task.value(1))
     values = task.emit(Reshape((x.type.size,)), x)
-    y = task.emit(ScatterNd((math.prod(shape),)), flat, values)
-    return task.emit(Reshape(tuple(shape)), y)
+    y = task.emit(Reshape(shape), task.emit(ScatterNd((math.prod(shape),)), flat, values))
+    if not task.has(2):
+        return y
+    # The indices are about the result without the output shape, which only adds zeros.
+    wanted = task.integers(2, "output shape")
+    if len(wanted) != len(shape) or any(w < d for w, d in zip(wanted, shape, strict=True)):
+        raise refuse(f"its output shape {wanted} does not hold {shape}")
+    more = tuple(w - d for w, d in zip(wanted, shape, strict=True))
+    return task.emit(Pad((0,) * len(shape), more), y)
 
 
 def _zero(x: Value) -> float | int:
