@@ -20,7 +20,7 @@ for module in pkgutil.iter_modules(edgerun.ir.__path__, "edgerun.ir."):
 
 # Rare operators that run in Python, through their eval.
 # What only the ONNX frontend makes, tested in tests/frontends/test_onnx.py.
-OF_ONNX = {"Erf", "Quanta"}
+OF_ONNX = {"DynamicQuantize", "Erf", "IntegerConv", "IntegerMatMul", "Quanta"}
 HOST = {
     "AddN",
     "BidirectionalLstm",
@@ -36,6 +36,8 @@ HOST = {
     "DynamicUpdateSlice",
     "FakeQuantize",
     "Imag",
+    "IntegerConv",
+    "IntegerMatMul",
     "L2Pool2d",
     "MatrixDiag",
     "MatrixSetDiag",

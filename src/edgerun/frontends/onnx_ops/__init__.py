@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgerun.frontends.onnx_ops import (
     conv,
+    dynamic,
     elementwise,
     functions,
     matmul,
@@ -16,7 +17,19 @@ from edgerun.frontends.onnx_ops import (
 )
 from edgerun.frontends.onnx_ops.task import Importer
 
-_FAMILIES = (conv, elementwise, functions, matmul, pool, qoperator, quantize, reduction, resize, shape)
+_FAMILIES = (
+    conv,
+    dynamic,
+    elementwise,
+    functions,
+    matmul,
+    pool,
+    qoperator,
+    quantize,
+    reduction,
+    resize,
+    shape,
+)
 
 # Operators of other domains have their domain in front: "com.microsoft.QLinearAdd".
 IMPORTERS: dict[str, Importer] = {}
