@@ -114,8 +114,10 @@ def chain(product, ports, constants, **attributes):
         helper.make_node("Mul", ["s", "t"], ["st"]),
         helper.make_node("Mul", ["f", "st"], ["p"]),
         helper.make_node("Add", ["p", "b"], ["a"]),
-        helper.make_node("Relu", ["a"], ["y"]),
+        helper.make_node("Relu", ["a"], ["y" if product == "MatMulInteger" else "r"]),
     ]
+    if product == "ConvInteger":  # what follows does not want the channels first
+        nodes.append(helper.make_node("Transpose", ["r"], ["y"], perm=[0, 2, 3, 1]))
     return model(nodes, ports, {"y": FLOAT}, constants)
 
 

@@ -31,6 +31,10 @@ def _shaped(task: Import, value: Value | None, shape: tuple[int, ...]) -> Value 
     return value if value.type.shape == shape else task.emit(Reshape(shape), value)
 
 
+def _flat(task: Import, value: Value | None) -> Value | None:
+    return None if value is None else _shaped(task, value, (value.type.size,))
+
+
 def _conv(task: Import) -> Value:
     x, rank, w = task.value(0), len(task.type(0).shape), as_image(task, task.value(1))
     group = int(task.get("group", 1))
@@ -39,7 +43,7 @@ def _conv(task: Import) -> Value:
     strides, dilations = pairs(task, "strides", rank), pairs(task, "dilations", rank)
     size, kernel = as_image(task, x).type.shape[2:], w.type.shape[2:]
     padding = padding_of(task, (size[0], size[1]), (kernel[0], kernel[1]), strides, dilations)
-    x_zero, w_zero = (_shaped(task, _optional(task, i), (-1,)) for i in (2, 3))
+    x_zero, w_zero = (_flat(task, _optional(task, i)) for i in (2, 3))
     op = IntegerConv(strides, dilations, padding)
     return on_channels_last(task, op, x, task.transpose(w, TO_LAST), x_zero, w_zero)
 
@@ -54,7 +58,7 @@ def _product(task: Import, a: Value, b: Value, a_zero: Value | None, b_zero: Val
     if a_zero is not None and len(a_zero.type.shape) <= 1:
         a_zero = _shaped(task, a_zero, (a_zero.type.size, 1))  # one per row
     if b_zero is not None and len(b_zero.type.shape) <= 1:
-        b_zero = _shaped(task, b_zero, (b_zero.type.size,))
+        b_zero = _flat(task, b_zero)
     y = task.emit(IntegerMatMul(), a, b, a_zero, b_zero)
     *batch, m, n = y.type.shape
     shape = (*batch, *(() if row else (m,)), *(() if column else (n,)))
