@@ -36,8 +36,6 @@ HOST = {
     "DynamicUpdateSlice",
     "FakeQuantize",
     "Imag",
-    "IntegerConv",
-    "IntegerMatMul",
     "L2Pool2d",
     "MatrixDiag",
     "MatrixSetDiag",

@@ -1,8 +1,7 @@
-"""Between real numbers and quanta: the verbs quantize, quantize_dynamic, dequantize and cast."""
+"""Between real numbers and quanta: the verbs quantize, dequantize and cast."""
 
 from __future__ import annotations
 
-from edgerun.ir.dynamic import DynamicQuantize
 from edgerun.ir.graph import Node
 from edgerun.ir.op import NO_CLAMP, quantization_of
 from edgerun.ir.quantize import Cast, Dequantize, Quantize
@@ -21,14 +20,6 @@ def _quantize(lo: Lowering, node: Node) -> None:
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     scale = quantization_of(op.out).step
     lo.step("quantize", (x,), (y,), {"scale": scale, **clamp_attributes(op.out, NO_CLAMP, y)})
-
-
-@lowers(DynamicQuantize)
-def _dynamic_quantize(lo: Lowering, node: Node) -> None:
-    size = node.types()[0].size
-    x, q, scale, zero = map(lo.tensor, (*node.inputs, *node.outputs))
-    x, q = lo.reshaped(x, (1, size)), lo.reshaped(q, (1, size))
-    lo.step("quantize_dynamic", (x,), (q, scale, zero), {"scheme": 2})
 
 
 @lowers(Dequantize)
