@@ -21,11 +21,12 @@ from edgerun.ir.op import NO_CLAMP
 from edgerun.ir.quantize import Cast
 from edgerun.ir.shape import Reshape, Transpose
 from edgerun.ir.sums import MAX_HYBRID_DEPTH
-from edgerun.ir.types import FLOAT32, INT8, Array, Element, Quantization, TensorType
+from edgerun.ir.types import FLOAT32, INT8, UINT8, Array, Element, Quantization, TensorType
 from edgerun.passes.rewrite import remove_dead
 
 Scales = npt.NDArray[np.float32]
 _FLOAT = Element(FLOAT32)
+_MAX_TAPS = (1 << 24) // (255 * 255)  # depthwise sums of quanta without their zero points, exact in float32
 
 
 def fuse_dynamic(graph: Graph) -> None:
@@ -119,30 +120,40 @@ def _product(
         values, axis = w.data.T, len(shape) - 1
     else:
         values, axis = w.data, 1
-    channels = values.shape[0]
-    if values[0].size > MAX_HYBRID_DEPTH:
+    channels, scales = values.shape[0], _along(scale, shape, axis, values.shape[0])
+    meant = _signed(values, None if zero is None else zero.data)
+    if scales is None or meant is None or values[0].size > MAX_HYBRID_DEPTH:
         return None
-    scales = _along(scale, shape, axis, channels)
-    zeros = np.zeros(1, np.int16) if zero is None or zero.data is None else zero.data.astype(np.int16)
-    centred = values.astype(np.int16) - zeros.reshape(-1, *(1,) * (values.ndim - 1))
-    if scales is None or centred.min() < -128 or centred.max() > 127:
-        return None
+    data, w_zero = meant
     fused: Conv2d | DepthwiseConv2d | FullyConnected
-    x = node.inputs[0]
+    x, at = node.inputs[0], 0
     assert x is not None
-    at = 0
     if isinstance(op, IntegerMatMul):
         fused = FullyConnected(_FLOAT, keep_dims=True, by_tensor=True)
-    elif values.shape[3] == 1 and channels % x.type.shape[3] == 0 and x.type.shape[3] > 1:
+    elif data.shape[3] == 1 and channels % x.type.shape[3] == 0 and x.type.shape[3] > 1:
+        if data[0].size > _MAX_TAPS:
+            return None
         conv = op.convolution()
         fused = DepthwiseConv2d(_FLOAT, conv.strides, conv.dilations, conv.padding, by_tensor=True)
-        centred, at = centred.transpose(3, 1, 2, 0), 3
+        data, at = data.transpose(3, 1, 2, 0), 3
     else:
         fused = replace(op.convolution(), by_tensor=True)
-    data = np.ascontiguousarray(centred.astype(np.int8))
+    data = np.ascontiguousarray(data)
     data.setflags(write=False)
-    meaning = Quantization(scales, np.zeros(scales.shape, np.int32), at)
+    meaning = Quantization(scales, np.full(scales.shape, w_zero, np.int32), at)
     return fused, Value(f"{w.name}/{node.outputs[0].name}", TensorType(data.shape, INT8, meaning), data=data)
+
+
+def _signed(w: Array, zero: Array | None) -> tuple[Array, int] | None:
+    """int8 weights and the zero point of all of them; None where there is none for all."""
+    zeros = np.zeros(1, np.int16) if zero is None else zero.reshape(-1).astype(np.int16)
+    centred = w.astype(np.int16) - zeros.reshape(-1, *(1,) * (w.ndim - 1))
+    if centred.min() >= -128 and centred.max() <= 127:
+        return centred.astype(np.int8), 0
+    if np.unique(zeros).size > 1 or w[0].size > MAX_HYBRID_DEPTH // 2:
+        return None
+    shift = 128 if w.dtype == UINT8 else 0
+    return (w.astype(np.int16) - shift).astype(np.int8), int(zeros[0]) - shift
 
 
 def _along(scale: Array, shape: tuple[int, ...], axis: int, channels: int) -> Scales | None:
