@@ -33,6 +33,11 @@ class OnnxFile:
         self.scopes = read_scopes(self.model.graph, path)
         self._opset = opset_of(self.model)
 
+    @property
+    def constants(self) -> Mapping[str, Array]:
+        """The weights of the file, by name."""
+        return self._constants
+
     def entry(self, signature: str | None) -> int:
         if signature is not None:
             raise InputError(f"{self.path}: there is no signature {signature!r}; an ONNX file has none.")
