@@ -123,3 +123,28 @@ def overlaps(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float
     both = np.maximum(high - low, 0).prod(axis=1)
     union: NDArray[np.float32] = a[:, 2:].prod(axis=1) + b[:, 2:].prod(axis=1) - both
     return both / union
+
+
+def test_silero_hears_as_onnx_runtime_does_over_frames() -> None:
+    path = shared("models/audio/silero_vad_16k_op15.onnx")
+    ours, theirs = edgerun.Session(path), edgerun.Session(path, backend="onnxruntime", optimized=False)
+    assert ours.in_stages
+    rng = np.random.default_rng(0)
+    states = [np.zeros((2, 1, 128), np.float32)] * 2
+    for _ in range(8):
+        frame = (rng.standard_normal((1, 576)) * 0.3).astype(np.float32)
+        fed = {"input": frame, "sr": np.array(16000)}
+        got, want = ours.run(fed | {"state": states[0]}), theirs.run(fed | {"state": states[1]})
+        for name, array in got.items():
+            np.testing.assert_allclose(array, want[name], rtol=0, atol=2e-5)
+        states = [got["stateN"], want["stateN"]]
+
+
+def test_the_first_run_tells_open_dimensions() -> None:
+    path = shared("models/ocr/ppocrv6_tiny_rec.onnx")
+    session, theirs = edgerun.Session(path), edgerun.Session(path, backend="onnxruntime", optimized=False)
+    for width in (320, 160):
+        feeds = {"x": np.random.default_rng(width).random((1, 3, 48, width), np.float32)}
+        want = theirs.run(feeds)
+        for name, array in session.run(feeds).items():
+            np.testing.assert_allclose(array, want[name], rtol=0, atol=2e-4 * np.abs(want[name]).max())
