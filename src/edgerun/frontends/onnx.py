@@ -36,7 +36,8 @@ class OnnxFile:
     @property
     def constants(self) -> Mapping[str, Array]:
         """The weights of the file, by name."""
-        return self._constants
+        main, stored = self.scopes[0], {t.name for t in self.model.graph.initializer}
+        return {n: a for i, a in main.constants.items() if (n := main.names[i]) in stored}
 
     def entry(self, signature: str | None) -> int:
         if signature is not None:
@@ -46,7 +47,8 @@ class OnnxFile:
     def graph(self, shapes: Mapping[str, Shape] | None = None, signature: str | None = None) -> Graph:
         """The graph, with inputs of other `shapes` where named; dimensions that the file leaves open are 1.
 
-        Raises FormatError, UnsupportedOperatorError (which lists all), InputError for a wrong name or shape.
+        Raises FormatError, UnsupportedOperatorError (which lists all), Cut where it cannot be one graph,
+        InputError for a wrong name or shape.
         """
         self.entry(signature)
         importing = ScopeImport(self.path, self.scopes, 0, self._opset)
