@@ -20,30 +20,33 @@ constexpr int64_t kGrain = 4 * 1024;  // pixels per tile
 constexpr int64_t kPixels = 16;       // that a bin is guessed to read, per channel
 constexpr std::pair<const char*, bool> kKinds[] = {{"mean", false}, {"largest", true}};
 
-// Where the samples of one bin lie, in one direction.
+// Where the samples of one bin lie, in one direction; those from `first` to `last` - 1 are inside.
 struct Samples {
   float start = 0, step = 0;  // of the bin
   int64_t count = 0;
+  int64_t first = 0, last = 0;
 };
 
-// The pixels at both sides of a sample and how much they count; false where it lies outside.
+// The pixels at both sides of a sample and how much they count.
 struct Between {
   int64_t low = 0, high = 0;
   double of_low = 0, of_high = 0;
 };
 
-bool between(const Samples& samples, int64_t k, int64_t size, Between* result) {
-  const float inside =
-      (static_cast<float>(k) + 0.5f) * samples.step / static_cast<float>(samples.count);
-  const float place = samples.start + inside;
-  if (!(place >= -1.0f && place <= static_cast<float>(size))) return false;
-  const float at = std::max(place, 0.0f);
-  result->low = std::min(static_cast<int64_t>(at), size - 1);
-  result->high = std::min(result->low + 1, size - 1);
-  const float part = result->low == size - 1 ? 0.0f : at - static_cast<float>(result->low);
-  result->of_high = static_cast<double>(part);
-  result->of_low = 1.0 - result->of_high;
-  return true;
+float place_of(const Samples& samples, int64_t k) {
+  return samples.start +
+         (static_cast<float>(k) + 0.5f) * samples.step / static_cast<float>(samples.count);
+}
+
+Between between(const Samples& samples, int64_t k, int64_t size) {
+  Between result;
+  const float at = std::max(place_of(samples, k), 0.0f);
+  result.low = std::min(static_cast<int64_t>(at), size - 1);
+  result.high = std::min(result.low + 1, size - 1);
+  const float part = result.low == size - 1 ? 0.0f : at - static_cast<float>(result.low);
+  result.of_high = static_cast<double>(part);
+  result.of_low = 1.0 - result.of_high;
+  return result;
 }
 
 class RoiAlignOp : public Op {
@@ -87,15 +90,16 @@ class RoiAlignOp : public Op {
     if (image >= 0 && image < input_.dim(0)) {
       const auto* region = reinterpret_cast<const float*>(input_bytes(context, regions_) +
                                                           r * regions_.row_stride);
-      const Samples down = samples(region[1], region[3], row, output_.dim(2));
-      const Samples across = samples(region[0], region[2], column, output_.dim(3));
+      const Samples down = samples(region[1], region[3], row, output_.dim(2), height);
+      const Samples across = samples(region[0], region[2], column, output_.dim(3), width);
       const uint8_t* x = input_bytes(context, input_) +
                          image * channels * height * input_.row_stride;
-      for (int64_t i = 0; i < down.count; ++i) {
-        Between v, h;
-        const bool inside = between(down, i, height, &v);
-        for (int64_t j = 0; j < across.count; ++j)
-          add(x, v, h, inside && between(across, j, width, &h), i + j == 0, sums);
+      // A sample outside is 0, which a largest one is not below.
+      bool first = down.last - down.first == down.count && across.last - across.first == across.count;
+      for (int64_t i = down.first; i < down.last; ++i) {
+        const Between v = between(down, i, height);
+        for (int64_t j = across.first; j < across.last; ++j, first = false)
+          add(x, v, between(across, j, width), first, sums);
       }
       if (!largest_)
         scale = static_cast<double>(std::max<int64_t>(1, down.count * across.count));
@@ -108,14 +112,9 @@ class RoiAlignOp : public Op {
   }
 
   // One sample of all channels.
-  void add(const uint8_t* x, const Between& v, const Between& h, bool inside, bool first,
+  void add(const uint8_t* x, const Between& v, const Between& h, bool first,
            double* sums) const noexcept {
     const int64_t channels = input_.dim(1), image = input_.dim(2) * input_.row_stride;
-    if (!inside) {
-      for (int64_t c = 0; largest_ && c < channels; ++c)
-        sums[c] = first ? 0.0 : std::max(sums[c], 0.0);
-      return;
-    }
     const double weights[4] = {v.of_low * h.of_low, v.of_low * h.of_high, v.of_high * h.of_low,
                                v.of_high * h.of_high};
     for (int64_t c = 0; c < channels; ++c) {
@@ -133,7 +132,7 @@ class RoiAlignOp : public Op {
     }
   }
 
-  Samples samples(float from, float to, int64_t bin, int64_t bins) const noexcept {
+  Samples samples(float from, float to, int64_t bin, int64_t bins, int64_t size) const noexcept {
     const float shift = half_pixel_ ? 0.5f : 0.0f;
     const float start = from * scale_ - shift, end = to * scale_ - shift;
     float extent = end - start;
@@ -144,6 +143,13 @@ class RoiAlignOp : public Op {
     result.count = samples_;
     if (samples_ == 0 && result.step > 0)
       result.count = static_cast<int64_t>(std::ceil(std::min(result.step, static_cast<float>(most_))));
+    // Places ascend or descend, so that those inside follow each other.
+    for (int64_t k = 0; k < result.count; ++k) {
+      const float place = place_of(result, k);
+      if (!(place >= -1.0f && place <= static_cast<float>(size))) continue;
+      if (result.last == 0) result.first = k;
+      result.last = k + 1;
+    }
     return result;
   }
 

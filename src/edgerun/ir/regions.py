@@ -88,17 +88,24 @@ class RoiAlign(Op):
     def _mean(self, x: Any, down: _Samples, across: _Samples) -> npt.NDArray[np.float64]:
         rows: Any = np.einsum("cpbsw,pbs->cbw", x[:, down.pixels], down.weights)
         cells = np.einsum("cbpvt,pvt->cbv", rows[:, :, across.pixels], across.weights)
-        count = max(down.pixels.shape[-1] * across.pixels.shape[-1], 1)
+        count = max(down.count * across.count, 1)
         return np.asarray(cells / count)
 
     def _largest(self, x: Any, down: _Samples, across: _Samples) -> npt.NDArray[np.float64]:
+        y = np.zeros((len(x), *self.size))
         if not down.pixels.size or not across.pixels.size:
-            return np.zeros((len(x), *self.size))
-        corners = []
-        for p, q in itertools.product((0, 1), repeat=2):
-            pixels = x[:, down.pixels[p][:, :, None, None], across.pixels[q]]
-            corners.append(pixels * (down.weights[p][:, :, None, None] * across.weights[q]))
-        return np.asarray(np.max(corners, axis=(0, 3, 5)))
+            return y
+        for row, column in np.ndindex(self.size):
+            (rows, of_rows), (columns, of_columns) = down.inside(row), across.inside(column)
+            everything = rows.shape[1] == down.count and columns.shape[1] == across.count
+            corners = [
+                (x[:, rows[p]][:, :, columns[q]] * (of_rows[p][:, None] * of_columns[q])).reshape(len(x), -1)
+                for p, q in itertools.product((0, 1), repeat=2)
+            ]
+            if not everything:
+                corners.append(np.zeros((len(x), 1)))  # a sample outside
+            y[:, row, column] = np.concatenate(corners, axis=1).max(axis=1)
+        return y
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,16 @@ class _Samples:
 
     pixels: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float64]
+
+    @property
+    def count(self) -> int:
+        """Of one bin."""
+        return self.pixels.shape[-1]
+
+    def inside(self, i: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """The pixels and weights of the samples of a bin that do not lie outside, whose weights are 0."""
+        inside = self.weights[:, i].any(axis=0)
+        return self.pixels[:, i, inside], self.weights[:, i, inside]
 
 
 @dataclass(frozen=True)
