@@ -134,14 +134,6 @@ def test_resizes(mode, where, nearest, scale):
     np.testing.assert_allclose(got["y"], wanted["y"], rtol=1e-5, atol=1e-5)
 
 
-def test_a_resize_by_a_scale_that_is_no_ratio_of_sizes_is_refused():
-    """ONNX takes positions from the scale then, and edgerun from the sizes."""
-    node = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="linear")
-    proto = model([node], {"x": [1, 3, 6, 8]}, {"y": FLOAT}, {"s": np.array([1, 1, 1.2, 1.2], np.float32)})
-    with pytest.raises(UnsupportedOperatorError, match="scales are not the ratio"):
-        edgerun.Session(proto.SerializeToString())
-
-
 @pytest.mark.parametrize(("a", "b"), [((5,), (5,)), ((5,), (2, 5, 3)), ((2, 4, 5), (5,)), ((4, 5), (5, 3))])
 def test_matrix_products(a, b):
     node = helper.make_node("MatMul", ["a", "b"], ["y"])

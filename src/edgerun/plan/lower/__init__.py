@@ -12,6 +12,7 @@ from edgerun.plan.lower import (  # noqa: F401 - they register themselves
     comparison,
     conv,
     detection,
+    dynamic,
     elementwise,
     gather,
     int16,
