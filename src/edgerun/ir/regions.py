@@ -14,13 +14,17 @@ import numpy.typing as npt
 from edgerun.ir.op import Op, expect, supported
 from edgerun.ir.types import FLOAT32, Array, TensorType
 
+# Of a bin, per direction: one that has more pixels is sampled more coarsely than that.
+MOST_SAMPLES = 4096
+
 
 @dataclass(frozen=True)
 class RoiAlign(Op):
     """Inputs: images [n, c, h, w], regions [r, 4] as x1, y1, x2, y2, the image [r] of each -> [r, c, *size].
 
     Each region is cut into `size` bins; a bin is the mean of samples, taken between four pixels each, or
-    with `largest` the largest of the weighted pixels. samples: per bin and direction; 0: as many as pixels.
+    with `largest` the largest of the weighted pixels. samples: per bin and direction, at most MOST_SAMPLES;
+    0: as many as pixels. A sample more than a pixel outside is 0, as is a region of no image.
     https://arxiv.org/abs/1703.06870; half_pixel: the centre of the first pixel is at 0.5.
     """
 
@@ -39,7 +43,7 @@ class RoiAlign(Op):
             and len(images.shape) == 1
             and images.is_plain_integer
             and min(self.size) > 0
-            and self.samples >= 0,
+            and 0 <= self.samples <= MOST_SAMPLES,
             f"RoiAlign: {regions} and {images} do not fit {x}.",
         )
         return (x.with_shape((*images.shape, x.shape[1], *self.size)),)
@@ -70,11 +74,11 @@ class RoiAlign(Op):
         if not self.half_pixel:
             extent = max(extent, np.float32(1))
         step = extent / np.float32(bins)
-        count = self.samples or max(math.ceil(step), 0)
+        count = self.samples or (math.ceil(min(float(step), MOST_SAMPLES)) if step > 0 else 0)
         inside = (np.arange(count, dtype=np.float32) + np.float32(0.5)) * step / np.float32(max(count, 1))
         place = start + np.arange(bins, dtype=np.float32)[:, None] * step + inside
-        outside = (place < -1) | (place > size)
-        place = np.maximum(place, np.float32(0))
+        outside = ~((place >= -1) & (place <= size))
+        place = np.where(outside, np.float32(0), np.maximum(place, np.float32(0)))
         low = np.minimum(place.astype(np.int64), size - 1)
         high = np.minimum(low + 1, size - 1)
         part = np.where(low == size - 1, np.float32(0), place - low.astype(np.float32)).astype(np.float64)
@@ -84,17 +88,24 @@ class RoiAlign(Op):
     def _mean(self, x: Any, down: _Samples, across: _Samples) -> npt.NDArray[np.float64]:
         rows: Any = np.einsum("cpbsw,pbs->cbw", x[:, down.pixels], down.weights)
         cells = np.einsum("cbpvt,pvt->cbv", rows[:, :, across.pixels], across.weights)
-        count = max(down.pixels.shape[-1] * across.pixels.shape[-1], 1)
+        count = max(down.count * across.count, 1)
         return np.asarray(cells / count)
 
     def _largest(self, x: Any, down: _Samples, across: _Samples) -> npt.NDArray[np.float64]:
+        y = np.zeros((len(x), *self.size))
         if not down.pixels.size or not across.pixels.size:
-            return np.zeros((len(x), *self.size))
-        corners = []
-        for p, q in itertools.product((0, 1), repeat=2):
-            pixels = x[:, down.pixels[p][:, :, None, None], across.pixels[q]]
-            corners.append(pixels * (down.weights[p][:, :, None, None] * across.weights[q]))
-        return np.asarray(np.max(corners, axis=(0, 3, 5)))
+            return y
+        for row, column in np.ndindex(self.size):
+            (rows, of_rows), (columns, of_columns) = down.inside(row), across.inside(column)
+            everything = rows.shape[1] == down.count and columns.shape[1] == across.count
+            corners = [
+                (x[:, rows[p]][:, :, columns[q]] * (of_rows[p][:, None] * of_columns[q])).reshape(len(x), -1)
+                for p, q in itertools.product((0, 1), repeat=2)
+            ]
+            if not everything:
+                corners.append(np.zeros((len(x), 1)))  # a sample outside
+            y[:, row, column] = np.concatenate(corners, axis=1).max(axis=1)
+        return y
 
 
 @dataclass(frozen=True)
@@ -103,6 +114,16 @@ class _Samples:
 
     pixels: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float64]
+
+    @property
+    def count(self) -> int:
+        """Of one bin."""
+        return self.pixels.shape[-1]
+
+    def inside(self, i: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """The pixels and weights of the samples of a bin that do not lie outside, whose weights are 0."""
+        inside = self.weights[:, i].any(axis=0)
+        return self.pixels[:, i, inside], self.weights[:, i, inside]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from edgerun.plan.lower import (  # noqa: F401 - they register themselves
     quantize,
     recurrent,
     reduction,
+    regions,
     resize,
     search,
     shape,
