@@ -13,6 +13,8 @@ W = np.random.default_rng(0).integers(-127, 128, (8, 2, 3, 3)).astype(np.int8)
 PADS = np.array([0, 0, 1, 2, 0, 0, 3, 1])
 SIZES = np.array([1, 8, 9, 21])
 NODES = (
+    ("ConvTranspose", ["xf", "wf"], {"group": 4, "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    ("ConvTranspose", ["xf", "wf"], {"group": 8, "strides": [2, 1], "pads": [1, 0, 0, 1]}),
     ("ConvTranspose", ["xf", "wf"], {"group": 1, "strides": [2, 2]}),
     ("AveragePool", ["xf"], {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1}),
     (

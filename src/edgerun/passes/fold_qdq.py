@@ -59,7 +59,7 @@ def _move_up(graph: Graph) -> None:
         while _goes_up(node.op):
             source = node.inputs[0]
             before = producers.get(source) if source is not None else None
-            if before is None or not isinstance(before.op, Reshape | Transpose) or reads[source] != 1:
+            if before is None or not _lets_pass(before) or reads[source] != 1:
                 break
             (first,), (target,) = before.inputs, node.outputs
             assert first is not None
@@ -68,6 +68,12 @@ def _move_up(graph: Graph) -> None:
             before.outputs, node.inputs = [made], [made]
             reads[made], producers[made] = 1, before
             node = before
+
+
+def _lets_pass(node: Node) -> bool:
+    """Whether what moves elements moves all of them or, as a slice, most: the rest is quantised in vain."""
+    kept = node.inputs[0] is not None and 2 * node.outputs[0].type.size >= node.inputs[0].type.size
+    return isinstance(node.op, Reshape | Transpose) or (isinstance(node.op, Slice) and kept)
 
 
 def _goes_up(op: Op) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgerun.errors import FormatError
 from edgerun.frontends.onnx_ops.conv import TO_FIRST, TO_LAST, as_before, as_image
 from edgerun.frontends.onnx_ops.sides import attribute
+from edgerun.frontends.onnx_ops.squares import fits, transposed
 from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, refuse
 from edgerun.ir.elementwise import Add
 from edgerun.ir.graph import Value
@@ -110,6 +111,8 @@ def _planes(
     """Of images: x [n, c, h, w], weights [c, channels of a group, kh, kw]."""
     kernel = w.type.shape[2:]
     direct = all(b < k for b, k in zip(before, kernel, strict=True))
+    if direct and group > 1 and fits(task, w, bias):
+        return transposed(task, x, w, bias, group, strides, before, size)
     made = size if direct else tuple(b + s for b, s in zip(before, size, strict=True))
     top, left = before if direct else (0, 0)
     op = TransposeConv(FLOAT, (made[0], made[1]), (strides[0], strides[1]), (top, left))
