@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from edgerun.frontends.onnx_ops import (
+    bits,
     conv,
     conv_transpose,
+    dynamic,
+    einsum,
     elementwise,
     functions,
+    fused,
     grid,
+    indexing,
     matmul,
     norms,
     pool,
@@ -15,18 +20,25 @@ from edgerun.frontends.onnx_ops import (
     quantize,
     recurrent,
     reduction,
+    regions,
     resize,
+    search,
     shape,
     signal,
 )
 from edgerun.frontends.onnx_ops.task import Importer
 
 _FAMILIES = (
+    bits,
     conv,
     conv_transpose,
+    dynamic,
+    einsum,
     elementwise,
     functions,
+    fused,
     grid,
+    indexing,
     matmul,
     norms,
     pool,
@@ -34,7 +46,9 @@ _FAMILIES = (
     quantize,
     recurrent,
     reduction,
+    regions,
     resize,
+    search,
     shape,
     signal,
 )
