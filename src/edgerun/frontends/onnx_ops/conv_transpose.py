@@ -5,12 +5,14 @@ from __future__ import annotations
 from edgerun.errors import FormatError
 from edgerun.frontends.onnx_ops.conv import TO_FIRST, TO_LAST, as_before, as_image
 from edgerun.frontends.onnx_ops.sides import attribute
+from edgerun.frontends.onnx_ops.squares import fits, transposed
 from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, refuse
 from edgerun.ir.elementwise import Add
 from edgerun.ir.graph import Value
+from edgerun.ir.quantize import Dequantize
 from edgerun.ir.shape import Concat, Pad, Reshape, Slice
 from edgerun.ir.transpose_conv import TransposeConv
-from edgerun.ir.types import Shape
+from edgerun.ir.types import Quantization, Shape
 
 
 def _conv_transpose(task: Import) -> Value:
@@ -83,6 +85,19 @@ def _channels(task: Import, x: Value, axis: int, first: int, count: int) -> Valu
     return task.emit(Slice(starts, sizes, (1,) * rank), x)
 
 
+def _of_group(task: Import, w: Value, first: int, count: int) -> Value:
+    """Weights for so many input channels; of dequantised constants they stay such."""
+    node = task.producer(w)
+    quanta = node.inputs[0] if node is not None and isinstance(node.op, Dequantize) else None
+    if quanta is None or quanta.data is None or quanta.type.quantization is None:
+        return _channels(task, w, 0, first, count)
+    q = quanta.type.quantization
+    if not q.per_tensor and q.axis == 0:
+        part = slice(first, first + count)
+        q = Quantization(q.scale[part], q.zero_point[part], 0)
+    return task.emit(Dequantize(), task.const(quanta.data[first : first + count], quantization=q))
+
+
 def _planes(
     task: Import,
     x: Value,
@@ -96,13 +111,15 @@ def _planes(
     """Of images: x [n, c, h, w], weights [c, channels of a group, kh, kw]."""
     kernel = w.type.shape[2:]
     direct = all(b < k for b, k in zip(before, kernel, strict=True))
+    if direct and group > 1 and fits(task, w, bias):
+        return transposed(task, x, w, bias, group, strides, before, size)
     made = size if direct else tuple(b + s for b, s in zip(before, size, strict=True))
     top, left = before if direct else (0, 0)
     op = TransposeConv(FLOAT, (made[0], made[1]), (strides[0], strides[1]), (top, left))
     last, each, outputs, parts = task.transpose(x, TO_LAST), x.type.shape[1] // group, w.type.shape[1], []
     for g in range(group):
         mine = last if group == 1 else _channels(task, last, 3, g * each, each)
-        weights = w if group == 1 else _channels(task, w, 0, g * each, each)
+        weights = w if group == 1 else _of_group(task, w, g * each, each)
         own = bias if group == 1 or bias is None else _channels(task, bias, 0, g * outputs, outputs)
         parts.append(task.emit(op, mine, task.transpose(weights, (1, 2, 3, 0)), own))
     y = parts[0] if group == 1 else task.emit(Concat(3), *parts)
