@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgerun.errors import EdgerunError, FormatError, InputError, UnsupportedOperatorError
+from edgerun.formats.onnx_functions import inline_functions
 from edgerun.formats.onnx_reader import array_of, opset_of, read_onnx
 from edgerun.frontends.onnx_ops import IMPORTERS
 from edgerun.frontends.onnx_ops.task import Emitted, Import
@@ -29,6 +30,7 @@ class OnnxFile:
     def __init__(self, data: bytes, path: str) -> None:
         self.path = path
         self.model = read_onnx(data, path)
+        inline_functions(self.model, opset_of(self.model), lambda node: _name(node) in IMPORTERS, path)
         self.metadata: dict[str, bytes | memoryview] = {
             entry.key: entry.value.encode() for entry in self.model.metadata_props
         }
