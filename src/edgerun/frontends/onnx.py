@@ -36,6 +36,11 @@ class OnnxFile:
         }
         self._constants = {t.name: array_of(t, path) for t in self.model.graph.initializer}
 
+    @property
+    def constants(self) -> Mapping[str, Array]:
+        """The weights of the file, by name."""
+        return self._constants
+
     def entry(self, signature: str | None) -> int:
         if signature is not None:
             raise InputError(f"{self.path}: there is no signature {signature!r}; an ONNX file has none.")
