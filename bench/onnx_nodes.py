@@ -49,7 +49,7 @@ def array_of(value: Any) -> Any:
 
     if isinstance(value, TensorProto):
         return numpy_helper.to_array(value)
-    return value if isinstance(value, np.ndarray | np.generic) else None
+    return np.asarray(value) if isinstance(value, np.ndarray | np.generic) else None
 
 
 def check(case: Any) -> str:

@@ -21,10 +21,17 @@ for module in pkgutil.iter_modules(edgerun.ir.__path__, "edgerun.ir."):
 # Rare operators that run in Python, through their eval.
 # What only the ONNX frontend makes, tested in tests/frontends/test_onnx.py.
 OF_ONNX = {
+    "Acos",
+    "Acosh",
+    "Asin",
+    "Asinh",
+    "Atan",
+    "Atanh",
     "AveragePoolNd",
     "BitwiseAnd",
     "BitwiseOr",
     "Col2Im",
+    "Cosh",
     "Cumprod",
     "Det",
     "Distinct",
@@ -43,7 +50,9 @@ OF_ONNX = {
     "RoiAlign",
     "ScatterElements",
     "Shift",
+    "Sinh",
     "SuppressOverlaps",
+    "Tan",
     "UpdateNd",
 }
 HOST = {

@@ -25,6 +25,7 @@ from edgerun.ir.functions import Abs, Ceil, Cos, Erf, Exp, Floor, Log, Neg, Roun
 from edgerun.ir.graph import Value
 from edgerun.ir.op import Op
 from edgerun.ir.quantize import Cast
+from edgerun.ir.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cosh, Sinh, Tan
 
 
 def _unary(op: type[Unary]) -> Callable[[Import], Value]:
@@ -108,6 +109,15 @@ def _pow(task: Import) -> Value:
 
 IMPORTERS: dict[str, Importer] = {
     "Abs": _unary(Abs),
+    "Acos": _unary(Acos),
+    "Acosh": _unary(Acosh),
+    "Asin": _unary(Asin),
+    "Asinh": _unary(Asinh),
+    "Atan": _unary(Atan),
+    "Atanh": _unary(Atanh),
+    "Cosh": _unary(Cosh),
+    "Sinh": _unary(Sinh),
+    "Tan": _unary(Tan),
     "Ceil": _unary(Ceil),
     "Cos": _unary(Cos),
     "Erf": _unary(Erf),
