@@ -71,3 +71,32 @@ def test_what_has_no_body_is_refused_by_name():
     node = helper.make_node("Bernoulli", ["x"], ["y"])
     with pytest.raises(UnsupportedOperatorError, match="RandomUniformLike"):
         edgerun.Session(model([node], {"x": [3]}, ["y"]).SerializeToString())
+
+
+def test_layer_normalization_tells_its_moments():
+    node = helper.make_node("LayerNormalization", ["x", "s", "b"], ["y", "m", "d"], axis=1, epsilon=0.01)
+    agrees(model([node], {"x": [3, 4, 5], "s": [4, 5], "b": [4, 5]}, ["y", "m", "d"]))
+
+
+def test_group_normalization_by_values():
+    node = helper.make_node("GroupNormalization", ["x", "s", "b"], ["y"], num_groups=2)
+    agrees(model([node], {"x": [2, 6, 3], "s": [6], "b": [6]}, ["y"], opset=21))
+
+
+def test_instance_normalization_and_clip_by_values():
+    nodes = [
+        helper.make_node("InstanceNormalization", ["x", "s", "b"], ["t"]),
+        helper.make_node("Clip", ["t", "l", "h"], ["y"]),
+    ]
+    agrees(model(nodes, {"x": [2, 3, 7], "s": [3], "b": [3], "l": [], "h": []}, ["y"]))
+
+
+def test_batch_normalization_by_values():
+    node = helper.make_node("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"])
+    proto = model([node], {"x": [2, 3, 4], "s": [3], "b": [3], "m": [3], "v": [3]}, ["y"], opset=15)
+    rng = np.random.default_rng(0)
+    feeds = {name: rng.random(3, np.float32) + 0.1 for name in "sbmv"}
+    feeds["x"] = rng.random((2, 3, 4), np.float32)
+    (want,) = ReferenceEvaluator(proto).run(None, feeds)
+    got = edgerun.Session(proto.SerializeToString()).run(feeds)["y"]
+    np.testing.assert_allclose(got, want, rtol=2e-5, atol=2e-6)

@@ -73,12 +73,25 @@ def clip(task: Import, low: float, high: float) -> Value:
 
 
 def _clip(task: Import) -> Value:
+    known = [not task.has(i) or task.value(i).data is not None for i in (1, 2)]
+    if not all(known):
+        return _clip_to_values(task)
     limits = []
     for i, name, none in ((1, "min", -math.inf), (2, "max", math.inf)):
         given = float(task.constant(i, name).reshape(())) if task.has(i) else float(task.get(name, none))
         limits.append(given)
     low, high = limits
     return clip(task, min(low, high), high)
+
+
+def _clip_to_values(task: Import) -> Value:
+    """Limits that a run computes: where they cross, it is the upper one."""
+    x = task.value(0)
+    if task.has(1):
+        x = task.emit(Maximum(x.type.element), x, task.value(1))
+    if task.has(2):
+        x = task.emit(Minimum(x.type.element), x, task.value(2))
+    return x
 
 
 def _leaky_relu(task: Import) -> Value:
