@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgerun.errors import FormatError, InputError, UnsupportedOperatorError
+from edgerun.formats.onnx_functions import inline_functions
 from edgerun.formats.onnx_reader import dtype_of, opset_of, read_onnx
 from edgerun.frontends.onnx_control import CONTROL, decide
 from edgerun.frontends.onnx_import import ScopeImport, attributes_of, guarded, unknown_elsewhere
-from edgerun.frontends.onnx_scopes import ABSENT, Scope, ScopeOperator, read_scopes
+from edgerun.frontends.onnx_ops import IMPORTERS
+from edgerun.frontends.onnx_scopes import ABSENT, Scope, ScopeOperator, operator_name, read_scopes
 from edgerun.frontends.stages import Call, Cut, Region
 from edgerun.ir.graph import Graph, Value
 from edgerun.ir.types import Array, Shape, TensorType
@@ -27,6 +29,7 @@ class OnnxFile:
     def __init__(self, data: bytes, path: str) -> None:
         self.path = path
         self.model = read_onnx(data, path)
+        inline_functions(self.model, opset_of(self.model), lambda node: operator_name(node) in IMPORTERS, path)
         self.metadata: dict[str, bytes | memoryview] = {
             entry.key: entry.value.encode() for entry in self.model.metadata_props
         }

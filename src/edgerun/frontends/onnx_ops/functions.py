@@ -141,11 +141,17 @@ def _group_normalization(task: Import) -> Value:
     y = normalized(task, parts, (2,), float(task.get("epsilon", 1e-5)))
     y = task.emit(Reshape(x.type.shape), y)
     shape = (c, *(1,) * len(rest))
-    scale, bias = (task.constant(i, "parameter") for i in (1, 2))
-    if scale.size != c:  # before opset 21, one entry per group
-        scale, bias = (np.repeat(v, c // groups) for v in (scale, bias))
-    scaled = task.emit(Mul(FLOAT), y, task.const(scale.reshape(shape)))
-    return task.emit(Add(FLOAT), scaled, task.const(bias.reshape(shape)))
+    scale, bias = (_by_channel(task, task.value(i), c, shape) for i in (1, 2))
+    return task.emit(Add(FLOAT), task.emit(Mul(FLOAT), y, scale), bias)
+
+
+def _by_channel(task: Import, value: Value, c: int, shape: tuple[int, ...]) -> Value:
+    """A parameter of each channel; before opset 21 it has one entry per group."""
+    groups = value.type.size
+    if groups != c:
+        column = task.emit(Reshape((groups, 1)), value)
+        value = task.emit(Mul(FLOAT), column, task.const(np.ones((1, c // groups), np.float32)))
+    return task.emit(Reshape(shape), value)
 
 
 def _rms_normalization(task: Import) -> Value:
