@@ -6,7 +6,8 @@
 Every operator is fed with the reference's own inputs; edgerun's eval and its engine must give the same bits,
 and are at most one quantum from the reference, which is TFLite Micro for what LiteRT cannot run. --full
 classifies all 200 pictures of datasets/imagenet200 with the classifiers trained on it (some minutes); the
-models are those of the folder EDGERUN_SHARED, by default ../shared. --onnx: the .onnx models, beside ONNX Runtime.
+models are those of the folder EDGERUN_SHARED, by default ../shared. --onnx: the .onnx models,
+beside ONNX Runtime.
 """
 
 from __future__ import annotations

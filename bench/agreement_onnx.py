@@ -70,7 +70,7 @@ def _feed(info: TensorInfo, photo: Path, name: str, picture: Callable[..., Array
 
 
 def _worst(comparison: Comparison) -> str:
-    """Each operator that differs at all: quanta (number of integers), or parts of the contract's tolerance."""
+    """Each operator that differs: by quanta (how many integers), or in tolerances of the contract."""
     return ", ".join(
         f"{name} {_show(d)}"
         for name, d in comparison.worst_by_operator().items()

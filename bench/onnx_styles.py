@@ -2,8 +2,8 @@
 
     python bench/onnx_styles.py [--rounds 60] [--threads 1]
 
-A made-up network in the manner of MobileNet with random weights. The four files run in turns, by edgerun and by
-ONNX Runtime; printed are medians and their ratios to that of unsigned QDQ. The machine should do nothing else.
+A made-up network in the manner of MobileNet with random weights. The four files run in turns, by edgerun and
+by ONNX Runtime; printed are medians and their ratios to that of unsigned QDQ. The machine should be idle.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import edgerun
 from edgerun.session import Session
-from models.onnx_detectors import DETECTORS, overlaps, suppressed, unmatched
+from onnx_detectors import DETECTORS, overlaps, suppressed, unmatched
 from shared_material import needs_shared, shared
 
 pytest.importorskip("onnxruntime")

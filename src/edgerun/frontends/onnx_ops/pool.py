@@ -28,14 +28,14 @@ def pool(task: Import, op: type[MaxPool2d] | type[AveragePool2d], x: Value, out:
     image = as_image(task, x)
     size = image.type.shape[2], image.type.shape[3]
     top, left, bottom, right = padding_of(task, size, kernel, strides, (1, 1))
+    # What rounding up adds at the end is never counted, and no window begins there.
+    starts, whole = (size[0] + top, size[1] + left), (size[0] + top + bottom, size[1] + left + right)
     if op is AveragePool2d and task.get("count_include_pad", 0) and any((top, left, bottom, right)):
-        if task.get("ceil_mode", 0):
-            raise refuse("it counts the padding and rounds sizes up")
         image = task.emit(Pad((0, 0, top, left), (0, 0, bottom, right), _zero(x)), image)
         top = left = bottom = right = 0
     if task.get("ceil_mode", 0):
-        bottom += _more(size[0] + top + bottom, kernel[0], strides[0], size[0] + top)
-        right += _more(size[1] + left + right, kernel[1], strides[1], size[1] + left)
+        bottom += _more(whole[0], kernel[0], strides[0], starts[0])
+        right += _more(whole[1], kernel[1], strides[1], starts[1])
     y = on_channels_last(task, op(out, kernel, strides, (top, left, bottom, right)), image)
     return as_before(task, y, rank)
 

@@ -21,7 +21,7 @@ LOWEST, OVERLAP = 0.2, 0.5  # scores that take part in suppression; what it lets
 
 @dataclass(frozen=True)
 class Detector:
-    """side: of the square input; image: the input [1, 3, side, side] of a picture (BGR); boxes: of outputs."""
+    """side: of the square input; image: the input [1, 3, side, side] of a BGR picture; boxes: of outputs."""
 
     side: int
     image: Callable[[Array, int], Array]
