@@ -20,37 +20,75 @@ for module in pkgutil.iter_modules(edgerun.ir.__path__, "edgerun.ir."):
 
 # Rare operators that run in Python, through their eval.
 # What only the ONNX frontend makes, tested in tests/frontends/test_onnx.py.
-OF_ONNX = {"Erf", "Quanta"}
+OF_ONNX = {
+    "AveragePoolNd",
+    "BitwiseAnd",
+    "BitwiseOr",
+    "Col2Im",
+    "Cumprod",
+    "Det",
+    "Distinct",
+    "DynamicQuantize",
+    "Erf",
+    "GatherElements",
+    "GridSample",
+    "Gru",
+    "Head",
+    "IntegerConv",
+    "IntegerMatMul",
+    "LpPoolNd",
+    "MaxPoolNd",
+    "Quanta",
+    "RecurrentLayer",
+    "RoiAlign",
+    "ScatterElements",
+    "Shift",
+    "SuppressOverlaps",
+    "UpdateNd",
+}
 HOST = {
     "AddN",
+    "AveragePoolNd",
     "BidirectionalLstm",
     "Bitcast",
+    "BitwiseAnd",
+    "BitwiseOr",
     "BitwiseXor",
     "BroadcastArgs",
     "Bucketize",
+    "Col2Im",
     "ComplexAbs",
     "Conv3d",
     "Conv3dTranspose",
-    "Cumsum",
+    "Det",
     "Dilate",
+    "Distinct",
     "DynamicUpdateSlice",
     "FakeQuantize",
+    "GridSample",
+    "Head",
     "Imag",
     "L2Pool2d",
+    "LpPoolNd",
     "MatrixDiag",
     "MatrixSetDiag",
+    "MaxPoolNd",
     "MaxPoolWithArgmax",
     "MaxUnpool",
     "NonMaxSuppression",
     "OneHot",
     "Real",
+    "RecurrentLayer",
     "ReverseSequence",
     "Rfft2d",
     "RightShift",
     "Rnn",
+    "RoiAlign",
     "ScatterNd",
     "SegmentSum",
+    "Shift",
     "SparseToDense",
+    "SuppressOverlaps",
     "Unique",
     "UnsortedSegmentMax",
     "UnsortedSegmentMin",
@@ -60,7 +98,7 @@ HOST = {
 }
 
 # Refused by infer: the shapes of their results depend on values.
-SHAPED_BY_VALUES = {"Unique", "Where"}
+SHAPED_BY_VALUES = {"Distinct", "Head", "Unique", "Where"}
 
 every_operator = pytest.mark.parametrize("name", sorted(OPERATORS))
 

@@ -36,10 +36,8 @@ def _reduction(op: type[Reduction]) -> Callable[[Import], Value]:
 def _arg(op: type[ArgMax] | type[ArgMin]) -> Callable[[Import], Value]:
     def arg(task: Import) -> Value:
         x, rank = task.value(0), len(task.type(0).shape)
-        if task.get("select_last_index", 0):
-            raise refuse("it selects the last index")
         axis = axis_of(int(task.get("axis", 0)), rank)
-        y = task.emit(op(Element(INT64), axis), x)
+        y = task.emit(op(Element(INT64), axis, bool(task.get("select_last_index", 0))), x)
         if task.get("keepdims", 1):
             y = task.emit(Reshape(tuple(1 if i == axis else d for i, d in enumerate(x.type.shape))), y)
         return y

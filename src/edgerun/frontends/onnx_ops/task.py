@@ -101,6 +101,9 @@ class Import:
 
     def emit_all(self, op: Op, *inputs: Value | None) -> list[Value]:
         types = [None if v is None else v.type for v in inputs]
+        if op.data_dependent and all(v is not None and v.data is not None for v in inputs):
+            results = evaluate(op, types, [v.data for v in inputs])  # type: ignore
+            return [self.const(result) for result in results]
         inferred = op.infer(*types)  # type: ignore[arg-type]
         name = self.outputs[0] if self.outputs else self.operator
         values = [Value(self.emitted.unique(f"{name}/{op.name.lower()}"), kind) for kind in inferred]

@@ -27,6 +27,8 @@ class Lowering:
         self.layout = Layout()
         self.steps: list[Step] = []
         self._ids: dict[Value, int] = {}
+        # What several products read quantised by its own range is quantised once.
+        self.quantised: dict[tuple[int, str, bool, bool], tuple[int, ...]] = {}
         self._node: Node | None = None
 
     def plan(self) -> Plan:
