@@ -80,7 +80,8 @@ def test_a_wrong_layer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     conv, sigmoid = comparison.layers[1:3]
     assert conv.fed.quanta >= 1 and conv.fed.differing >= 1
     assert conv.run.parted and comparison.parting == conv
-    assert sigmoid.operator == "Sigmoid" and sigmoid.fed.relative > 1e-4  # fed with what the reference did not compute with
+    assert sigmoid.operator == "Sigmoid"
+    assert sigmoid.fed.relative > 1e-4  # fed with what the reference did not compute with
 
 
 def test_the_command(tmp_path: Path) -> None:

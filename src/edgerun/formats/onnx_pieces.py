@@ -48,7 +48,7 @@ def pieces(
     for index, node in enumerate(nodes):
         if node.op_type in _UNSEEN or settled.issuperset(node.output):
             continue
-        if node.op_type in ("QuantizeLinear", *_CLIPS) and _absorbed(node, producers, readers, results, settled):
+        if _absorbed(node, producers, readers, results):
             continue
         group = [*(producers[n] for n in node.input if _dequantised(n, producers)), node]
         group += _behind(node, readers, results)
@@ -102,9 +102,10 @@ def _absorbed(
     producers: Mapping[str, Any],
     readers: Mapping[str, list[Any]],
     results: Counter[str],
-    settled: frozenset[str],
 ) -> bool:
     """Whether a QuantizeLinear, or the clip before it, is in the piece of another node."""
+    if node.op_type not in ("QuantizeLinear", *_CLIPS):
+        return False
     source = producers.get(node.input[0])
     while source is not None:
         if source.op_type not in _UNSEEN and any(n is node for n in _behind(source, readers, results)):
