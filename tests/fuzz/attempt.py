@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from unittest import mock
 
 import numpy as np
@@ -45,12 +46,12 @@ def limits() -> Iterator[None]:
         yield
 
 
-def attempt(data: bytes, seed: int, verify: bool = False) -> str:
+def attempt(source: bytes | Path, seed: int, verify: bool = False) -> str:
     """How far the model came: "refused", "large" (loaded, too large to be run here), "stopped" (a run
     raised), "ran". Within `limits`."""
     rng = np.random.default_rng(seed)
     try:
-        session = Session(data, threads=1 + seed % 2)
+        session = Session(source, threads=1 + seed % 2)
         infos = [*session.inputs, *session.outputs]
     except EdgerunError:
         return "refused"
