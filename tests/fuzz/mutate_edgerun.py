@@ -26,7 +26,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
     if rng.random() < 0.05:
         return changed_bytes(data, rng)
     if rng.random() < 0.15:
-        return _mended(changed_bytes(data, rng))
+        return mended(changed_bytes(data, rng))
     size = int.from_bytes(data[16:24], "little")
     header = json.loads(data[_START : _START + size])
     section = data[_START + size + -size % 64 :]
@@ -36,10 +36,12 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
         else:
             rng.choice(_CHANGES)(header, rng)
     text = json.dumps(header, separators=(",", ":")).encode()
-    return _mended(data[:16] + len(text).to_bytes(8, "little") + bytes(40) + text + bytes(-len(text) % 64) + section)
+    return mended(
+        data[:16] + len(text).to_bytes(8, "little") + bytes(40) + text + bytes(-len(text) % 64) + section
+    )
 
 
-def _mended(data: bytes) -> bytes:
+def mended(data: bytes) -> bytes:
     """The file with the size and the checksum that it should have."""
     if len(data) < _START:
         return data
@@ -67,11 +69,13 @@ def _below(header: Any, key: str) -> list[Any]:
 
 
 def _other(old: Any, same: list[Any], rng: random.Random) -> Any:
-    """Another value, of the same kind more often than not; `same` are those of the file under the same key."""
+    """Another value, often of the same kind; `same` are those of the file under the same key."""
     if rng.random() < 0.3 and same:
         return json.loads(json.dumps(rng.choice(same)))
     if rng.random() < 0.1:
-        return rng.choice((None, -1, 0, 1 << 70, 0.5, "conv", True, [], {}, [old], {"array": 0}, {"float": "nan"}))
+        return rng.choice(
+            (None, -1, 0, 1 << 70, 0.5, "conv", True, [], {}, [old], {"array": 0}, {"float": "nan"})
+        )
     if type(old) is int:
         return near(old, "q", rng)
     if type(old) is float:
@@ -120,7 +124,9 @@ def _in(*keys: str) -> Callable[[Any, random.Random], None]:
 def _dimension(header: Any, rng: random.Random) -> None:
     """A size, in every shape where it is."""
     shapes = [s for s in _below(header, "shape") if isinstance(s, list)]
-    shapes += [entry[1] for entry in header["arrays"] if isinstance(entry, list) and len(entry) == 3]
+    table = header.get("arrays")
+    entries = table if isinstance(table, list) else []
+    shapes += [entry[1] for entry in entries if isinstance(entry, list) and len(entry) == 3]
     sizes = sorted({d for s in shapes if isinstance(s, list) for d in s if type(d) is int})
     if sizes:
         old, new = rng.choice(sizes), near(3, "q", rng)

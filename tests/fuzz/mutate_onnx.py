@@ -1,4 +1,4 @@
-"""Changes to ONNX models: to the bytes of a file, to any field of the protobuf, and to what belongs together."""
+"""Changes to ONNX models: to bytes, to any field of the protobuf, and to what belongs together."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ _INTEGERS = {1: "i", 2: "q", 3: "I", 4: "Q"}  # formats of struct, by FieldDescr
 _FLOAT, _DOUBLE, _BOOL, _ENUM, _STRING, _MESSAGE = 6, 5, 7, 8, 9, 10
 _BYTES = 12  # FieldDescriptor.type
 _LOCATIONS = ("weights.bin", "../weights.bin", "/etc/hostname", "/dev/zero", ".", "", "a\0b", "weights.bin/x")
+# fmt: off
+_ATTRIBUTES = (
+    "axis", "axes", "perm", "pads", "strides", "dilations",
+    "kernel_shape", "group", "alpha", "beta", "to", "mode",
+    "auto_pad", "keepdims", "epsilon", "ceil_mode", "count_include_pad", "blocksize",
+    "num_outputs", "batch_dims", "block_size", "split",
+)
+# fmt: on
 _LARGEST = 1 << 16  # bytes of a constant that is made to fit a shape
 
 
@@ -172,7 +180,10 @@ def _shape(model: ModelProto, rng: random.Random) -> None:
 def _dtype(model: ModelProto, rng: random.Random) -> None:
     """A type, of one constant or port, or everywhere where it is."""
     kinds = [value for value in TensorProto.DataType.values() if value]
-    holders = [*model.graph.initializer, *(p.type.tensor_type for p in [*model.graph.input, *model.graph.output])]
+    holders = [
+        *model.graph.initializer,
+        *(p.type.tensor_type for p in [*model.graph.input, *model.graph.output]),
+    ]
     types = [h.data_type if isinstance(h, TensorProto) else h.elem_type for h in holders]
     old, new = _some(types, rng), rng.choice(kinds)
     only = rng.randrange(len(holders)) if rng.random() < 0.4 else None
@@ -196,7 +207,7 @@ def _content(model: ModelProto, rng: random.Random) -> None:
         if array.dtype.kind == "f":
             value: Any = np.array(rng.choice(FLOATS)).astype(array.dtype)
         else:
-            value = np.array(near(int(array.flat[at]), "q", rng)).astype(array.dtype)
+            value = np.array(near(int(array.flat[at].real), "q", rng)).astype(array.dtype)
     array.flat[slice(None) if rng.random() < 0.3 else at] = value
     tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
 
@@ -206,7 +217,11 @@ def _external(model: ModelProto, rng: random.Random) -> None:
     tensor = _some(model.graph.initializer, rng)
     tensor.data_location = TensorProto.EXTERNAL
     tensor.ClearField("raw_data")
-    pairs = {"location": rng.choice(_LOCATIONS), "offset": str(integer("q", rng)), "length": str(integer("q", rng))}
+    pairs = {
+        "location": rng.choice(_LOCATIONS),
+        "offset": str(integer("q", rng)),
+        "length": str(integer("q", rng)),
+    }
     for key, value in pairs.items():
         if rng.random() < 0.8:
             tensor.external_data.add(key=key, value=rng.choice((value, value, value, "x", "")))
@@ -250,10 +265,7 @@ def _attribute(model: ModelProto, rng: random.Random) -> None:
         elif attribute.type == AttributeProto.STRING:
             attribute.s = rng.choice((*TEXTS, "linear", "cubic", "reflect", "SAME_UPPER", "max")).encode()
         return
-    name = rng.choice(
-        "axis axes perm pads strides dilations kernel_shape group alpha beta to mode auto_pad keepdims "
-        "epsilon ceil_mode count_include_pad blocksize num_outputs batch_dims block_size split".split()
-    )
+    name = rng.choice(_ATTRIBUTES)
     values = [integer("q", rng) for _ in range(rng.randint(1, 5))]
     value = rng.choice((values, values[0], rng.choice(FLOATS), rng.choice(TEXTS)))
     node.attribute.append(helper.make_attribute(name, value))

@@ -17,6 +17,7 @@ from edgerun.formats.tflite_writer import write_model
 from fuzz.decode_tflite import Fields, decode
 from fuzz.values import FLOATS, TEXTS, changed_bytes, changed_data, integer, near
 
+
 def mutated(data: bytes, rng: random.Random) -> bytes:
     """A file like the sound one of `data`, with one to four changes."""
     if rng.random() < 0.15:

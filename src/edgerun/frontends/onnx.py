@@ -117,7 +117,12 @@ class OnnxFile:
             kind = port.type.tensor_type
             if not kind.elem_type:
                 raise UnsupportedOperatorError(f"{self.path}: input '{port.name}' is no tensor.")
-            dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
+            try:
+                dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
+            except KeyError as error:
+                raise FormatError(f"{self.path}: input '{port.name}' has an element type {error}.") from error
+            if dtype.hasobject:
+                raise UnsupportedOperatorError(f"{self.path}: input '{port.name}' holds texts, no numbers.")
             shape = tuple(max(int(d.dim_value), 1) for d in kind.shape.dim)
             if port.name in shapes:
                 shape = _sizes(port.name, shapes[port.name], shape)

@@ -26,6 +26,10 @@ def check_plan(plan: Plan) -> None:
         t = plan.tensors[i]
         if ports.count(i) > 1 or t.root != i or t.data is not None:
             raise FormatError(f"Tensor {i} '{t.name}' cannot be an input, output or state.")
+    for ids in (plan.inputs, plan.outputs):
+        names = [plan.tensors[i].name for i in ids]
+        if len(set(names)) < len(names):
+            raise FormatError(f"Inputs and outputs need names of their own, these are {names}.")
     for s in plan.states:
         kind = plan.tensors[s.tensor].type
         if (s.initial.shape, s.initial.dtype) != (kind.shape, kind.dtype):
