@@ -167,6 +167,15 @@ void change_content(std::string& content) {
   }
 }
 
+bool sound(const TensorRef& ref) {
+  try {
+    check_shape(ref);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 void change_tensor(Tensor& tensor) {
   constexpr DType kTypes[] = {DType::kU8,  DType::kS8,  DType::kU16, DType::kS16, DType::kU32, DType::kS32, DType::kU64,
                               DType::kS64, DType::kF16, DType::kF32, DType::kF64, DType::kC64, DType::kBool};
@@ -184,7 +193,7 @@ void change_tensor(Tensor& tensor) {
   int64_t row = size_of(ref.dtype), bytes = row;
   if (!ref.shape.empty()) row *= std::min(std::max<int64_t>(ref.shape.back(), 0), kLargestBuffer);
   for (const int64_t d : ref.shape) bytes *= std::min(std::max<int64_t>(d, 0), kLargestBuffer + 1);
-  if (ref.shape.size() > 8 || bytes > kLargestBuffer || bytes < 0) return;
+  if (!sound(ref) || bytes > kLargestBuffer) return;
   ref.row_stride = row + size_of(ref.dtype) * (rng.between(0, 3) == 0 ? rng.between(0, 5) : 0);
   tensor.bytes = std::max<int64_t>(ref.end(), 0);
 }
@@ -203,7 +212,7 @@ void change_size(Vector& step) {
         found |= d == old;
         if (d == old) d = now;
       }
-      if (!found || t.ref.elements() > kLargestBuffer) continue;
+      if (!found || !sound(t.ref) || t.ref.elements() > kLargestBuffer) continue;
       t.ref.offset = 0;
       t.ref.row_stride = t.ref.row_bytes();
       t.bytes = t.ref.end();

@@ -119,7 +119,7 @@ def _check_inferred(plan: Plan, step: Step, place: str) -> None:
     types = [plan.tensors[i].type for i in step.outputs]
     try:
         inferred = step.op.infer(*(plan.tensors[i].type for i in step.inputs))
-    except NUMBERS_DO_NOT_FIT as error:
+    except (AttributeError, *NUMBERS_DO_NOT_FIT) as error:  # the former where an operand is absent
         raise FormatError(f"{place}: its operands do not fit it ({error}).") from error
     if list(inferred) != types:
         wanted, got = (", ".join(map(str, kinds)) for kinds in (inferred, types))
