@@ -29,12 +29,12 @@ class OnnxFile:
     def __init__(self, data: bytes, path: str) -> None:
         self.path = path
         self.model = read_onnx(data, path)
-        inline_functions(self.model, opset_of(self.model), lambda node: operator_name(node) in IMPORTERS, path)
+        self._opset = opset_of(self.model)
+        inline_functions(self.model, self._opset, lambda node: operator_name(node) in IMPORTERS, path)
         self.metadata: dict[str, bytes | memoryview] = {
             entry.key: entry.value.encode() for entry in self.model.metadata_props
         }
         self.scopes = read_scopes(self.model.graph, path)
-        self._opset = opset_of(self.model)
 
     @property
     def constants(self) -> Mapping[str, Array]:
@@ -193,7 +193,13 @@ class OnnxFile:
         if not port.type.tensor_type.elem_type:
             raise UnsupportedOperatorError(f"{self.path}: '{port.name}' is no tensor.")
         shape = tuple(1 if _is_open(d) else int(d.dim_value) for d in port.type.tensor_type.shape.dim)
-        return Value(port.name, TensorType(shape, dtype_of(port)), index)
+        try:
+            dtype = dtype_of(port)
+        except FormatError as error:
+            raise FormatError(f"{self.path}: {error}.") from error
+        if dtype.hasobject:
+            raise UnsupportedOperatorError(f"{self.path}: '{port.name}' holds texts, no numbers.")
+        return Value(port.name, TensorType(shape, dtype), index)
 
     def _inputs(self, shapes: Mapping[str, Shape]) -> list[Value]:
         main = self.scopes[0]

@@ -124,6 +124,12 @@ class ReduceProd(Reduction):
     def takes(self, kind: TensorType) -> bool:
         return super().takes(kind) or kind.is_plain_integer
 
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        inferred = super().infer(*types)
+        if types[0].quantization is not None and (types[0].is_8bit or types[0].is_int16):
+            quantization_of(self.out)
+        return inferred
+
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         (x,), (kind,) = arrays, types
         if kind.quantization is not None and (kind.is_8bit or kind.is_int16):

@@ -118,7 +118,7 @@ class _Samples:
     @property
     def count(self) -> int:
         """Of one bin."""
-        return self.pixels.shape[-1]
+        return int(self.pixels.shape[-1])
 
     def inside(self, i: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """The pixels and weights of the samples of a bin that do not lie outside, whose weights are 0."""

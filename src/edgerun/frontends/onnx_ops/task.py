@@ -186,7 +186,10 @@ def axis_of(axis: int, rank: int) -> int:
 
 
 def axes_of(axes: Sequence[int], rank: int) -> tuple[int, ...]:
-    return tuple(sorted({axis_of(int(a), rank) for a in axes}))
+    found = {axis_of(int(a), rank) for a in axes}
+    if len(found) < len(axes):
+        raise FormatError(f"axes {list(axes)} of a tensor of rank {rank} repeat")
+    return tuple(sorted(found))
 
 
 def refuse(reason: str) -> UnsupportedOperatorError:
