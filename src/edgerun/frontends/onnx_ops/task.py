@@ -127,6 +127,8 @@ class Import:
         if op.data_dependent and all(v is not None and v.data is not None for v in inputs):
             results = evaluate(op, types, [v.data for v in inputs])  # type: ignore
             return [self.const(result) for result in results]
+        if op.data_dependent:
+            raise DataDependent("the shape of its output depends on its data")
         inferred = op.infer(*types)  # type: ignore[arg-type]
         name = self.outputs[0] if self.outputs else self.operator
         values = [Value(self.emitted.unique(f"{name}/{op.name.lower()}"), kind) for kind in inferred]
