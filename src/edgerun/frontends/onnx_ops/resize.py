@@ -18,7 +18,6 @@ from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, axis_of, re
 from edgerun.ir.comparison import Select
 from edgerun.ir.conv import FullyConnected
 from edgerun.ir.elementwise import Clip
-from edgerun.ir.functions import Round
 from edgerun.ir.gather import Gather
 from edgerun.ir.graph import Value
 from edgerun.ir.quantize import Cast, Quanta
@@ -81,14 +80,15 @@ def _resize(task: Import) -> Value:
         y = _nearest(task, x, indices)
     elif mode in ("linear", "bilinear", "cubic"):
         mode = "cubic" if mode == "cubic" else "linear"
-        native = x.type.is_float or (not x.type.is_plain_integer and _is_bilinear(task, x, mode, where, lines))
+        native = x.type.is_float
         if not native and (x.type.dtype.kind not in "iu" or x.type.dtype.itemsize >= 4):
             raise refuse(f"it is {mode} of {x.type}")
         y = x if native else task.emit(Cast(FLOAT32), x)
         y = _blended(task, y, mode, where, lines)
         if not native:
             low, high = Element(x.type.dtype).limits
-            y = task.emit(Clip(FLOAT, (float(low), float(high))), task.emit(Round(FLOAT), y))
+            # What is between two integers is truncated, as ONNX Runtime does it.
+            y = task.emit(Clip(FLOAT, (float(low), float(high))), y)
             y = task.emit(Cast(x.type.dtype), y)
             y = y if x.type.is_plain_integer else task.emit(Quanta(x.type.element), y)
     else:
@@ -112,22 +112,17 @@ def _nearest(task: Import, x: Value, indices: dict[int, Indices]) -> Value:
     return x
 
 
-def _is_bilinear(task: Import, x: Value, mode: str, where: str, lines: dict[int, Line]) -> bool:
-    """Whether it is what TFLite's kernel for images does, which takes quanta too."""
+def _blended(task: Import, x: Value, mode: str, where: str, lines: dict[int, Line]) -> Value:
+    antialias = bool(task.get("antialias", 0))
     ratios = all(line.of_sizes for line in lines.values())
-    return (
-        (mode, bool(task.get("antialias", 0)), ratios, len(x.type.shape)) == ("linear", False, True, 4)
+    if (
+        (mode, antialias, ratios, len(x.type.shape)) == ("linear", False, True, 4)
         and where in ("asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel")
-        and bool(lines)
+        and lines
         and set(lines) <= {2, 3}
         and not task.get("exclude_outside", 0)
         and not (where == "pytorch_half_pixel" and any(line.out == 1 for line in lines.values()))
-    )
-
-
-def _blended(task: Import, x: Value, mode: str, where: str, lines: dict[int, Line]) -> Value:
-    antialias = bool(task.get("antialias", 0))
-    if _is_bilinear(task, x, mode, where, lines):
+    ):
         height, width = (lines[a].out if a in lines else x.type.shape[a] for a in (2, 3))
         op = ResizeBilinear((height, width), where == "align_corners", "half_pixel" in where)
         return on_channels_last(task, op, x)
