@@ -27,6 +27,8 @@ def inline_functions(model: Any, opset: int, known: Callable[[Any], bool], path:
         nodes, changed = [], False
         for index, node in enumerate(model.graph.node):
             body = None if known(node) else _body(node, model, opset, types)
+            if body is not None and not all(known(n) or _schema_with_body(n, model, opset) for n in body.node):
+                body = None  # it is refused by its own name
             nodes += [node] if body is None else _instance(body, node, _fresh(taken, node, index))
             changed = changed or body is not None
         if not changed:
@@ -163,7 +165,9 @@ def _instances(
 def _rename(graph: Any, names: dict[str, str], given: Mapping[str, Any], fresh: Names) -> None:
     """Gives the values of a graph inside an operator names of their own."""
     for value in (*graph.input, *graph.initializer):
-        value.name = names[value.name] = fresh(value.name)
+        own = fresh(value.name)
+        names[value.name] = own
+        value.name = own
     nodes = _instances(graph.node, names, given, fresh)
     del graph.node[:]
     graph.node.extend(nodes)

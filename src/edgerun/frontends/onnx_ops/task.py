@@ -158,6 +158,14 @@ class Import:
         kind = TensorType(data.shape, data.dtype, quantization)
         return Value(self.emitted.unique(f"{self.outputs[0]}/const"), kind, data=data)
 
+    def afford(self, nbytes: int) -> None:
+        """Room for a constant that an importer is about to compute. Raises UnsupportedOperatorError."""
+        if nbytes > self.emitted.room:
+            raise UnsupportedOperatorError(
+                f"its result needs {nbytes >> 20} MB, EDGERUN_MAX_FOLD_MB leaves {self.emitted.room >> 20}"
+            )
+        self.emitted.room -= nbytes
+
     def producer(self, value: Value) -> Node | None:
         return self.emitted.producers.get(value)
 
