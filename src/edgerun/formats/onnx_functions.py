@@ -27,7 +27,8 @@ def inline_functions(model: Any, opset: int, known: Callable[[Any], bool], path:
         nodes, changed = [], False
         for index, node in enumerate(model.graph.node):
             body = None if known(node) else _body(node, model, opset, types)
-            if body is not None and not all(known(n) or _schema_with_body(n, model, opset) for n in body.node):
+            called = () if body is None else body.node
+            if not all(known(each) or _schema_with_body(each, model, opset) for each in called):
                 body = None  # it is refused by its own name
             nodes += [node] if body is None else _instance(body, node, _fresh(taken, node, index))
             changed = changed or body is not None
