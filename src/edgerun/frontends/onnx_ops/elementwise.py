@@ -103,14 +103,6 @@ def _hard_sigmoid(task: Import) -> Value:
     return task.emit(Add(FLOAT, (0.0, 1.0)), scaled, task.const(task.get("beta", 0.5), np.float32))
 
 
-def _cast(task: Import) -> Value:
-    from onnx import helper
-
-    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(int(task.get("to", 1))))
-    x = task.value(0)
-    return x if dtype == x.type.dtype else task.emit(Cast(dtype), x)
-
-
 def _pow(task: Import) -> Value:
     x, y = task.value(0), task.value(1)
     if y.type.dtype != x.type.dtype:
@@ -164,7 +156,6 @@ IMPORTERS: dict[str, Importer] = {
     "Not": _plain(LogicalNot),
     "Or": _plain(LogicalOr),
     "Where": _plain(Select),
-    "Cast": _cast,
     "Clip": _clip,
     "HardSigmoid": _hard_sigmoid,
     "LeakyRelu": _leaky_relu,

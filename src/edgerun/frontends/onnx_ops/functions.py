@@ -13,7 +13,6 @@ from edgerun.ir.comparison import Greater, Select
 from edgerun.ir.elementwise import Add, Clip, Logistic, Mul, Sub, Tanh
 from edgerun.ir.functions import Abs, Exp, Log, Sqrt
 from edgerun.ir.graph import Value
-from edgerun.ir.quantize import Cast
 from edgerun.ir.reduction import Mean, ReduceMax, Sum
 from edgerun.ir.shape import Cumprod, Cumsum, Reshape
 
@@ -77,11 +76,6 @@ def _thresholded_relu(task: Import) -> Value:
     x = task.value(0)
     above = task.emit(Greater(), x, _number(task, task.get("alpha", 1.0)))
     return task.emit(Select(), above, x, _number(task, 0))
-
-
-def _cast_like(task: Import) -> Value:
-    dtype, x = task.type(1).dtype, task.value(0)
-    return x if dtype == x.type.dtype else task.emit(Cast(dtype), x)
 
 
 def _mod(task: Import) -> Value:
@@ -164,7 +158,6 @@ def _rms_normalization(task: Import) -> Value:
 
 
 IMPORTERS: dict[str, Importer] = {
-    "CastLike": _cast_like,
     "Celu": _celu,
     "CumProd": _cumulative(Cumprod),
     "CumSum": _cumulative(Cumsum),
