@@ -15,10 +15,14 @@ import numpy.typing as npt
 
 from edgerun.ir.op import Op, expect, supported
 from edgerun.ir.quantize import Cast
-from edgerun.ir.types import FLOAT32, Array, TensorType, is_added
+from edgerun.ir.types import FLOAT32, INT64, Array, TensorType, is_added
 
 ROUNDINGS = ("up", "down", "nearest")
 _SATURATING = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz")
+
+
+def _is_integer(dtype: np.dtype[np.generic]) -> bool:
+    return dtype.name.startswith(("int", "uint"))
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class NarrowCast(Op):
 
     saturate: what a float of 8 bits cannot hold, infinities too, becomes its largest; otherwise an infinity
     or, where there is none, NaN. rounding: of fractions in e8m0, whose values are powers of two. Integers
-    that do not fit wrap around; of floats they are truncated, and the nearest where they do not fit.
+    that do not fit wrap around, those that floats are truncated to as well.
     """
 
     dtype: np.dtype[np.generic]
@@ -43,8 +47,8 @@ class NarrowCast(Op):
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         (x,) = arrays
-        if is_added(x.dtype):
-            x = x.astype(FLOAT32)  # which has every value of every one of them
+        if is_added(x.dtype):  # these have every value of every one of them
+            x = x.astype(np.int8 if _is_integer(x.dtype) else FLOAT32)
         if not is_added(self.dtype):
             if self.dtype.kind == "f":
                 return (x.astype(self.dtype),)
@@ -55,11 +59,10 @@ class NarrowCast(Op):
         if name == "float8_e8m0fnu":
             return (self._power(x.astype(FLOAT32)),)
         if self.saturate and name in _SATURATING:
-            most = float(ml_dtypes.finfo(self.dtype).max)
+            most = float(ml_dtypes.finfo(self.dtype).max)  # type: ignore[no-untyped-call]
             x = np.clip(x, -most, most)
-        elif name.startswith(("int", "uint")) and x.dtype.kind == "f":
-            info = ml_dtypes.iinfo(self.dtype)
-            x = np.trunc(np.clip(np.nan_to_num(x, nan=0.0), info.min, info.max)).astype(np.int8)
+        elif _is_integer(self.dtype) and x.dtype.kind == "f":
+            (x,) = Cast(INT64).eval([TensorType(x.shape, x.dtype)], x)
         return (x.astype(self.dtype),)
 
     def _power(self, x: npt.NDArray[np.float32]) -> Array:

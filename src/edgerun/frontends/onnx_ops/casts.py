@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from edgerun.errors import FormatError
 from edgerun.frontends.onnx_ops.task import Import, Importer
 from edgerun.ir.graph import Value
 from edgerun.ir.narrow import NarrowCast
@@ -24,15 +25,23 @@ def cast_to(
     return task.emit(Cast(dtype), x)
 
 
+def dtype_of_code(code: int) -> np.dtype[Any]:
+    """The dtype of an element type of ONNX. Raises FormatError where there is none of this number."""
+    from onnx import helper
+
+    try:
+        return np.dtype(helper.tensor_dtype_to_np_dtype(code))
+    except KeyError as error:
+        raise FormatError(f"there is no element type {code}") from error
+
+
 def _as_asked(task: Import, dtype: np.dtype[Any]) -> Value:
     rounding = str(task.get("round_mode", "up"))
     return cast_to(task, task.value(0), dtype, bool(task.get("saturate", 1)), rounding)
 
 
 def _cast(task: Import) -> Value:
-    from onnx import helper
-
-    return _as_asked(task, np.dtype(helper.tensor_dtype_to_np_dtype(int(task.get("to", 1)))))
+    return _as_asked(task, dtype_of_code(int(task.get("to", 1))))
 
 
 def _cast_like(task: Import) -> Value:

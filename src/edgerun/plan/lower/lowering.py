@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from edgerun.errors import ModelError, UnsupportedOperatorError
+from edgerun.ir.elementwise import Binary, Softmax, Unary
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.op import NUMBERS_DO_NOT_FIT, Clamp, Op, clamp_range, quantization_of
+from edgerun.ir.reduction import Reduction
 from edgerun.ir.shape import Concat
-from edgerun.ir.types import INT32, Array, Element, Shape, TensorType
+from edgerun.ir.types import FLOAT64, INT32, Array, Element, Shape, TensorType
 from edgerun.plan.layout import Layout
 from edgerun.plan.plan import Attribute, Plan, PlanState, Quantum, Step, Weights
 
@@ -62,7 +64,7 @@ class Lowering:
             self.host(node)  # a verb reads something
             return
         lowering = lowering_of_int16(node) if _of_int16(node) else lowering_of(type(node.op))
-        if lowering is None:
+        if lowering is None or _in_float64(node):
             self.host(node)
             return
         try:
@@ -198,6 +200,12 @@ class WithAbsent(Op, abstract=True):
         for i in self.absent:
             operands.insert(i, None)
         return operands
+
+
+def _in_float64(node: Node) -> bool:
+    """Whether it is arithmetic that no verb has: there is none in float64."""
+    computes = isinstance(node.op, Binary | Reduction | Softmax | Unary)
+    return computes and node.outputs[0].type.dtype == FLOAT64
 
 
 def _is_empty(value: Value | None) -> bool:
