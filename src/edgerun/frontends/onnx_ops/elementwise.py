@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer
+from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, float_of
 from edgerun.ir.arithmetic import Div, Maximum, Minimum, Pow, Prelu
 from edgerun.ir.comparison import (
     Equal,
@@ -50,7 +50,8 @@ def _fold(op: type[Binary]) -> Callable[[Import], Value]:
 
 def _mean(task: Import) -> Value:
     total = _fold(Add)(task)
-    return task.emit(Mul(FLOAT), total, task.const(1 / len(task.inputs), np.float32))
+    share = task.const(1 / len(task.inputs), float_of(total).dtype)
+    return task.emit(Mul(float_of(total)), total, share)
 
 
 def _plain(op: type[Op]) -> Callable[[Import], Value]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, axes_of, axis_of, refuse
+from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, axes_of, axis_of, float_of, refuse
 from edgerun.ir.arithmetic import Div
 from edgerun.ir.elementwise import Add, Mul, Softmax, Sub
 from edgerun.ir.functions import Sqrt
@@ -49,7 +49,7 @@ def _softmax(op: type[Softmax] | type[LogSoftmax]) -> Callable[[Import], Value]:
     def importer(task: Import) -> Value:
         x = task.value(0)
         axis = axis_of(int(task.get("axis", default_axis(task.opset))), len(x.type.shape))
-        return softmax(task, op(FLOAT), x, axis, task.opset)
+        return softmax(task, op(float_of(x)), x, axis, task.opset)
 
     return importer
 

@@ -13,6 +13,7 @@ import numpy as np
 from edgerun.errors import ModelError, UnsupportedOperatorError
 from edgerun.ir.elementwise import Binary, Softmax, Unary
 from edgerun.ir.graph import Graph, Node, Value
+from edgerun.ir.matmul import BatchMatMul
 from edgerun.ir.op import NUMBERS_DO_NOT_FIT, Clamp, Op, clamp_range, quantization_of
 from edgerun.ir.reduction import Reduction
 from edgerun.ir.shape import Concat
@@ -204,7 +205,7 @@ class WithAbsent(Op, abstract=True):
 
 def _in_float64(node: Node) -> bool:
     """Whether it is arithmetic that no verb has: there is none in float64."""
-    computes = isinstance(node.op, Binary | Reduction | Softmax | Unary)
+    computes = isinstance(node.op, BatchMatMul | Binary | Reduction | Softmax | Unary)
     return computes and node.outputs[0].type.dtype == FLOAT64
 
 
