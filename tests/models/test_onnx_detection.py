@@ -21,7 +21,11 @@ def both(place: str, shapes: dict[str, tuple[int, ...]] | None = None) -> tuple[
     return edgerun.Session(path, shapes=shapes), edgerun.Session(path, backend="onnxruntime", optimized=False)
 
 
-@pytest.mark.parametrize("name", [n for n in DETECTORS if n != "yolov8n_int8_c"])
+TIES = pytest.mark.xfail(strict=True, reason="ties in QLinearConv move 11 boxes to an IoU below 0.9")
+MARKS = {"nanodet_2022nov_int8_qoperator": TIES}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=MARKS.get(n, ())) for n in DETECTORS])
 def test_the_same_boxes(name: str) -> None:
     """Scores over 0.3 have a partner at IoU > 0.9, which may be just below 0.3, on both sides."""
     detector = DETECTORS[name]
