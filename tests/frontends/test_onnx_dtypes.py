@@ -169,6 +169,70 @@ def test_what_only_moves_elements_keeps_their_bytes(kind):
         session.run({"x": x.view(f"u{kind.itemsize}")})
 
 
+MOVES = {
+    "Gather": ([np.array([2, 0, 2])], {"axis": 0}),
+    "Slice": ([np.array([1, 0]), np.array([4, 3]), np.array([0, 1]), np.array([2, 1])], {}),
+    "Tile": ([np.array([2, 1])], {}),
+    "Expand": ([np.array([2, 4, 3])], {}),
+    "Reshape": ([np.array([3, -1])], {}),
+    "Pad": ([np.array([1, 0, 0, 2])], {}),
+    "Identity": ([], {}),
+    "Flatten": ([], {"axis": 0}),
+    "Unsqueeze": ([np.array([1])], {}),
+}
+
+
+@pytest.mark.parametrize(
+    "kind", [BFLOAT16, np.dtype(ml_dtypes.float8_e5m2), np.dtype(ml_dtypes.int4)], ids=str
+)
+@pytest.mark.parametrize("operator", MOVES)
+def test_moves(operator, kind):
+    operands, attributes = MOVES[operator]
+    x = np.array([[1, 2, 3], [-1, -2, -3], [0, 4, -4], [5, 6, -6]], np.int8).astype(kind)
+    constants = {f"c{i}": a for i, a in enumerate(operands)}
+    node = helper.make_node(operator, ["x", *constants], ["y"], **attributes)
+    (got,), (want,) = both(model([node], {"x": (kind, x.shape)}, {"y": (kind, None)}, constants), x=x)
+    equal(got, want)
+
+
+def test_order_is_that_of_the_numbers_not_of_their_bits(monkeypatch):
+    x = np.array([-3, 2, -0.5, 7, 0.25, np.nan], BFLOAT16)
+    nodes = [
+        helper.make_node("TopK", ["x", "k"], ["t", "i"]),
+        helper.make_node("Less", ["x", "z"], ["l"]),
+        helper.make_node("Where", ["l", "x", "z"], ["w"]),
+        helper.make_node("IsNaN", ["x"], ["n"]),
+    ]
+    proto = model(
+        nodes,
+        {"x": (BFLOAT16, x.shape)},
+        {
+            "t": (BFLOAT16, None),
+            "i": (np.int64, None),
+            "l": (bool, None),
+            "w": (BFLOAT16, None),
+            "n": (bool, None),
+        },
+        {"k": np.array([3]), "z": np.array([0], BFLOAT16)},
+    )
+    proto.graph.node[0].input[0] = "x5"
+    proto.graph.node.insert(0, helper.make_node("Slice", ["x", "b", "e"], ["x5"]))
+    for name, value in (("b", [0]), ("e", [5])):
+        proto.graph.initializer.append(numpy_helper.from_array(np.array(value), name))
+    for got, want in zip(*both(proto, x=x), strict=True):
+        equal(got, want)
+    monkeypatch.setenv("EDGERUN_VERIFY", "1")
+    for got, want in zip(*both(proto, x=x), strict=True):
+        equal(got, want)
+
+
+def test_a_summary_of_such_a_model():
+    for kind in NARROW:
+        node = helper.make_node("Cast", ["x"], ["y"], to=KINDS[np.dtype(np.float32)])
+        proto = model([node], {"x": (kind, [4])}, {"y": (np.float32, [4])})
+        assert edgerun.Session(proto.SerializeToString()).summary().host_steps == 1
+
+
 # -- floats of 16 bits --
 
 ONE_ULP = {FLOAT16: 2.0**-10, BFLOAT16: 2.0**-7}
