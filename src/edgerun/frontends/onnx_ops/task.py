@@ -18,9 +18,14 @@ from edgerun.ir.graph import Node, Value
 from edgerun.ir.op import Op, evaluate
 from edgerun.ir.quantize import Dequantize
 from edgerun.ir.shape import Transpose
-from edgerun.ir.types import FLOAT32, Array, Element, Quantization, TensorType
+from edgerun.ir.types import FLOAT32, FLOAT64, Array, Element, Quantization, TensorType
 
 FLOAT = Element(FLOAT32)
+
+
+def float_of(value: Value) -> Element:
+    """What arithmetic on a value gives that is made for floats: float64 of float64, float32 otherwise."""
+    return Element(FLOAT64) if value.type.dtype == FLOAT64 else FLOAT
 
 
 class NeedsValue(UnsupportedOperatorError):
