@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -32,7 +32,17 @@ from edgerun.plan.lower.lowering import WithAbsent
 from edgerun.plan.plan import ByteTable, Plan, PlanState, PlanTensor, Quantum, Step, Weights
 from edgerun.plan.program import Program, bind
 
-__all__ = ["MAGIC", "Artifact", "compile_model", "read_artifact"]
+__all__ = [
+    "MAGIC",
+    "Artifact",
+    "compile_model",
+    "made_artifact",
+    "read_artifact",
+    "read_record",
+    "record_bytes",
+]
+
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,19 +90,25 @@ def compile_model(source: str | Path | bytes, shapes: Mapping[str, Shape] | None
             f"decided at run time ({cut}), so that there is no single plan."
         ) from cut
     operators = tuple(node.op.name for node in graph.nodes)
-    graph = run_passes(graph, PIPELINE)
-    # The name is the place on this machine.
-    plan = replace(lower(graph), name="")
-    artifact = Artifact(
-        plan,
+    data = record_bytes(made_artifact(run_passes(graph, PIPELINE), operators))
+    read_artifact(data, file.path)  # what cannot be read again is better refused here
+    return data
+
+
+def made_artifact(graph: Graph, operators: tuple[str, ...], plan: Plan | None = None) -> Artifact:
+    """What is kept of a graph after the passes; `plan`: of that graph, where there is one already."""
+    return Artifact(
+        replace(plan or lower(graph), name=""),  # the name is the place on this machine
         operators,
         sum(v.type.nbytes for v in graph.constants()),
         {name: np.frombuffer(data, np.uint8) for name, data in graph.metadata.items()},
     )
+
+
+def record_bytes(record: object) -> bytes:
+    """A compiled file of an Artifact, or of a dataclass around one."""
     arrays = Arrays()
-    data = write_compiled(encode(artifact, arrays), arrays)
-    read_artifact(data, file.path)  # what cannot be read again is better refused here
-    return data
+    return write_compiled(encode(record, arrays), arrays)
 
 
 def read_artifact(data: bytes, path: str) -> Artifact:
@@ -100,14 +116,25 @@ def read_artifact(data: bytes, path: str) -> Artifact:
 
     Raises FormatError for what is truncated, damaged, of a newer version, or no plan.
     """
+    artifact = read_record(data, path, Artifact, lambda record: record)
+    return replace(artifact, plan=replace(artifact.plan, name=path))
+
+
+def read_record(
+    data: bytes, path: str, kind: type[Record], artifact: Callable[[Record], Artifact]
+) -> Record:
+    """The dataclass `kind` of a file's bytes, the plan of the `artifact` in it checked.
+
+    Raises FormatError as read_artifact does.
+    """
     content, arrays = read_compiled(data, path)
     try:
-        artifact = Decoder(arrays, _classes()).decode(content, Artifact, "The content")
-        assert isinstance(artifact, Artifact)
-        check_plan(artifact.plan)
+        record = Decoder(arrays, {**_classes(), kind.__name__: kind}).decode(content, kind, "The content")
+        assert isinstance(record, kind)
+        check_plan(artifact(record).plan)
     except (ModelError, InputError, *NUMBERS_DO_NOT_FIT, RecursionError) as error:
         raise FormatError(f"{path}: the compiled model is not sound: {error}") from error
-    return replace(artifact, plan=replace(artifact.plan, name=path))
+    return record
 
 
 def _classes() -> dict[str, type[Any]]:

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -14,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from edgerun import knobs
-from edgerun.artifact import MAGIC, Artifact, read_artifact
+from edgerun import cache, knobs
+from edgerun.artifact import MAGIC, Artifact, made_artifact, read_artifact
 from edgerun.errors import FormatError, InputError, ModelError
 from edgerun.frontends import parse_model, read_source
 from edgerun.frontends.onnx import OnnxFile
@@ -26,6 +27,7 @@ from edgerun.ir.op import wrong_elements
 from edgerun.ir.types import Array, Shape, TensorInfo, TensorType
 from edgerun.passes import PIPELINE, UNFUSED, run_passes
 from edgerun.plan.lower import lower
+from edgerun.plan.plan import Plan
 from edgerun.plan.program import Program, Runner, bind
 from edgerun.staged import StagedRunner, Timed
 
@@ -135,9 +137,11 @@ class Session:
             raise InputError(f"threads must be at least 1, got {threads}.")
         self.path = None if isinstance(source, bytes) else Path(source)
         self.threads = threads or default_threads()
-        self._file: TfliteFile | OnnxFile  # of a compiled model there is none
         self._artifact: Artifact | None = None
+        self._cached: Artifact | None = None
+        self._opened: TfliteFile | OnnxFile | None = None
         path, data = read_source(source)
+        self._source = (data, path)
         if data.startswith(MAGIC):
             if shapes or signature is not None or preserve_all_tensors:
                 raise InputError(
@@ -145,21 +149,72 @@ class Session:
                     "the model it was compiled from does."
                 )
             self._artifact = read_artifact(data, path)
-        else:
-            self._file = parse_model(data, path)
-        self._set_up(shapes, signature, preserve_all_tensors)
+            self._set_up(shapes, signature, preserve_all_tensors)
+            return
+        plain = not preserve_all_tensors and not knobs.verify()
+        key = cache.key_of(data, path, shapes, signature) if plain else None
+        if not self._start_cached(cache.load(key, path), key, shapes, signature):
+            begin = time.perf_counter()
+            plan = self._set_up(shapes, signature, preserve_all_tensors)
+            if plan is not None and time.perf_counter() - begin >= cache.WORTH_SECONDS:
+                free = tuple(tuple(sorted(f)) for f in self._free)
+                artifact = made_artifact(self._graph, self.operators, plan)
+                cache.store(key, cache.Cached(artifact, free, self.signatures))
 
-    def _set_up(
+    @property
+    def _file(self) -> TfliteFile | OnnxFile:
+        """The model's file, opened when first asked for; of a compiled model there is none."""
+        if self._opened is None:
+            self._opened = parse_model(*self._source)
+            self._source = (b"", self._source[1])
+        return self._opened
+
+    def _start_cached(
+        self,
+        cached: cache.Cached | None,
+        key: str | None,
+        shapes: Mapping[str, Shape] | None,
+        signature: str | None,
+    ) -> bool:
+        """Starts from a plan of the cache; whether there was one that fits the engine."""
+        if cached is None:
+            return False
+        try:
+            program = cached.artifact.bind(self.threads)
+        except FormatError:
+            cache.discard(key)
+            return False
+        self._begin(shapes, signature, preserve_all_tensors=False)
+        self._cached, self._cached_signatures = cached.artifact, cached.signatures
+        self.operators, self._graph = cached.artifact.operators, cached.artifact.ports()
+        self._free = [frozenset(dimensions) for dimensions in cached.free]
+        self._start(program)
+        return True
+
+    def _whole_graph(self) -> Graph:
+        """The graph after the passes; a session from the cache has only its ports until then."""
+        if self._cached is None:
+            return self._graph
+        return run_passes(self._file.graph(self._shapes, self._signature), PIPELINE)
+
+    def _begin(
         self, shapes: Mapping[str, Shape] | None, signature: str | None, preserve_all_tensors: bool
     ) -> None:
         self._shapes, self._signature, self._preserve = shapes, signature, preserve_all_tensors
         self._variants: OrderedDict[tuple[Shape, ...], Session | None] = OrderedDict()
         self._making = threading.Lock()
+
+    def _set_up(
+        self, shapes: Mapping[str, Shape] | None, signature: str | None, preserve_all_tensors: bool
+    ) -> Plan | None:
+        """Starts the model, from its file or compiled; the plan that was made of a file, if it has one."""
+        self._begin(shapes, signature, preserve_all_tensors)
+        self._cached = None
         if self._artifact is not None:
             self.operators, self._graph = self._artifact.operators, self._artifact.ports()
             self._free = [frozenset(range(len(v.type.shape))) for v in self._graph.inputs]
             self._start(self._artifact.bind(self.threads))
-            return
+            return None
         self._free = self._file.free_dimensions(signature)
         try:
             graph = self._file.graph(shapes, signature)
@@ -172,7 +227,7 @@ class Session:
             self._graph = self._file.ports(shapes, signature)
             self.operators = self._file.operator_names(signature)
             self._start(None)
-            return
+            return None
         except FormatError as error:
             names = self._open_inputs()
             if shapes or not names:
@@ -182,7 +237,9 @@ class Session:
             ) from error
         self.operators = tuple(node.op.name for node in graph.nodes)
         self._graph = run_passes(graph, UNFUSED if preserve_all_tensors else PIPELINE)
-        self._start(bind(lower(self._graph), self.threads, share_memory=not preserve_all_tensors))
+        plan = lower(self._graph)
+        self._start(bind(plan, self.threads, share_memory=not preserve_all_tensors))
+        return plan
 
     def _open_inputs(self) -> str:
         """The inputs with open dimensions besides the batch, for a message."""
@@ -230,6 +287,8 @@ class Session:
     @property
     def signatures(self) -> tuple[str, ...]:
         """The entry points of the file, for `signature`."""
+        if self._cached is not None:
+            return self._cached_signatures
         return () if self._artifact is not None else tuple(self._file.signatures)
 
     def run(self, feeds: Feeds = None) -> dict[str, Array]:
@@ -320,7 +379,7 @@ class Session:
         }
         if sizes != {((1,), True)}:
             return True
-        if self._graph.states:
+        if self._program is not None and self._program.plan.states:
             return False
         feeds = fixed_inputs(batched.inputs)
         whole, single = batched.run(feeds), self.twin()
@@ -356,7 +415,7 @@ class Session:
         if self._artifact is not None:
             raise ModelError(f"{self.name}: a compiled model does not keep its tensors.")
         buffers, values = self._runner.trace(feeds), self._program.plan.values
-        tensors = {v.name: v.data for v in self._graph.constants() if v.data is not None}
+        tensors = {v.name: v.data for v in self._whole_graph().constants() if v.data is not None}
         return tensors | {name: self._program.read(i, buffers) for name, i in values.items()}
 
     def profile(self, feeds: Feeds = None, runs: int = 20) -> list[StepProfile]:
@@ -466,25 +525,28 @@ class Session:
         if stage == "graph":
             return str(self._file.graph(self._shapes, self._signature))
         if stage == "plan":  # as lowered: the program's own has this machine's storage and packs
-            return str(lower(self._graph))
-        return str({"passes": self._graph, "program": self._program, "memory": self._program.arena}[stage])
+            return str(lower(self._whole_graph()))
+        if stage == "passes":
+            return str(self._whole_graph())
+        return str({"program": self._program, "memory": self._program.arena}[stage])
 
     def _weight_bytes(self) -> int:
         """Of the constants that are computed with; of a model run in stages, of all in the file."""
         if self._program is None:
             return self._file.weight_bytes(self._signature)
-        if self._artifact is not None:
-            return self._artifact.weight_bytes
+        artifact = self._artifact or self._cached
+        if artifact is not None:
+            return artifact.weight_bytes
         return sum(v.type.nbytes for v in self._graph.constants())
 
     def _run_verified(self, feeds: Feeds) -> dict[str, Array]:
         """A run whose every step is compared with the numpy reference, fed with the run's own tensors."""
         if self._traced is None:
             # Two threads may make it at once; one of them stays.
-            self._traced = self._with(bind(lower(self._graph), self.threads, share_memory=False))
+            self._traced = self._with(bind(lower(self._whole_graph()), self.threads, share_memory=False))
         if feeds is None:
             feeds = {info.name: self.input(info.name) for info in self.inputs}
-        check_steps(self._graph, self._traced.tensors(feeds))
+        check_steps(self._whole_graph(), self._traced.tensors(feeds))
         return self._run(feeds)
 
 
