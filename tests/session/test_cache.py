@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from conftest import classifier_net
 from edgerun import cache, knobs
 from edgerun.errors import ModelError
 from edgerun.session import Session
@@ -52,14 +52,16 @@ def damaged(data: bytes, kind: str) -> bytes:
 
 
 @pytest.mark.parametrize("shapes", [None, {"image": (2, 24, 24, 3)}])
-def test_the_second_start_is_the_first(folder: Path, shapes: dict[str, tuple[int, ...]] | None) -> None:
-    first, second = (Session(classifier_net(), shapes=shapes) for _ in range(2))
+def test_the_second_start_is_the_first(
+    folder: Path, classifier: bytes, shapes: dict[str, tuple[int, ...]] | None
+) -> None:
+    first, second = (Session(classifier, shapes=shapes) for _ in range(2))
     assert (from_cache(first), from_cache(second)) == (False, True)
     assert told(first) == told(second)
 
 
-def test_other_shapes_are_made_from_the_file(folder: Path) -> None:
-    first, second = (Session(classifier_net()) for _ in range(2))
+def test_other_shapes_are_made_from_the_file(folder: Path, classifier: bytes) -> None:
+    first, second = (Session(classifier) for _ in range(2))
     image = np.random.default_rng(3).integers(-128, 128, (3, 24, 24, 3), np.int8)
     (a,), (b,) = first.run(image).values(), second.run(image).values()
     assert from_cache(second) and a.shape == (3, 10)
@@ -67,19 +69,21 @@ def test_other_shapes_are_made_from_the_file(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["empty", "cut", "text", "flipped", "newer", "sealed"])
-def test_a_damaged_entry_is_made_again(folder: Path, kind: str) -> None:
-    wanted = Session(classifier_net()).fingerprint()
+def test_a_damaged_entry_is_made_again(folder: Path, classifier: bytes, kind: str) -> None:
+    wanted = Session(classifier).fingerprint()
     (entry,) = folder.iterdir()
     whole = entry.read_bytes()
     entry.write_bytes(damaged(whole, kind))
-    again = Session(classifier_net())
+    again = Session(classifier)
     assert not from_cache(again) and again.fingerprint() == wanted
     assert entry.read_bytes() == whole
-    assert from_cache(Session(classifier_net()))
+    assert from_cache(Session(classifier))
 
 
-def test_what_decides_the_plan_is_in_the_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = classifier_net()
+def test_what_decides_the_plan_is_in_the_key(
+    folder: Path, classifier: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = classifier
     keys = [cache.key_of(data, "m.tflite", None, None), cache.key_of(data + b"\0", "m.tflite", None, None)]
     keys += [cache.key_of(data, "m.tflite", {"image": (2, 24, 24, 3)}, None)]
     keys += [cache.key_of(data, "m.tflite", None, "serve")]
@@ -99,11 +103,11 @@ def test_what_decides_the_plan_is_in_the_key(folder: Path, monkeypatch: pytest.M
 
 
 def test_a_plan_is_bound_to_the_instruction_set_of_the_start(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, classifier: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = Session(classifier_net()).fingerprint()
+    wanted = Session(classifier).fingerprint()
     monkeypatch.setenv("EDGERUN_ISA", "generic")
-    generic = Session(classifier_net())
+    generic = Session(classifier)
     assert from_cache(generic) and generic.fingerprint() == wanted
     assert {b.kernel for b in generic._program.steps if b.step.verb == "conv"} == {"generic"}  # type: ignore[union-attr]
 
@@ -113,30 +117,36 @@ def test_a_model_with_weights_in_other_files_is_not_kept(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["file", "below_a_file", "off"])
-def test_without_a_folder_all_is_as_before(folder: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_folder_all_is_as_before(
+    folder: Path, classifier: bytes, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder.write_bytes(b"")  # no folder can be made here, not even by root
     if place == "below_a_file":
         monkeypatch.setenv("EDGERUN_CACHE_DIR", str(folder / "deeper"))
     if place == "off":
         folder.unlink()
         monkeypatch.setenv("EDGERUN_CACHE", "off")
-    sessions = [Session(classifier_net()) for _ in range(2)]
+    sessions = [Session(classifier) for _ in range(2)]
     assert not any(map(from_cache, sessions))
     assert sessions[0].fingerprint() == sessions[1].fingerprint()
     assert not folder.is_dir()
 
 
-def test_a_full_disk_leaves_nothing_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing_behind(
+    folder: Path, classifier: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    assert not from_cache(Session(classifier_net())) and not from_cache(Session(classifier_net()))
+    assert not from_cache(Session(classifier)) and not from_cache(Session(classifier))
     assert list(folder.iterdir()) == []
 
 
-def test_what_was_not_used_for_longest_goes(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    models = [classifier_net(side=side) for side in (20, 24, 28)]
+def test_what_was_not_used_for_longest_goes(
+    folder: Path, make_classifier: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = [make_classifier(side=side) for side in (20, 24, 28)]
     Session(models[0])
     ((_, size, _),) = cache.entries()
     monkeypatch.setattr(knobs, "cache_bytes", lambda: size * 5 // 2)
@@ -150,25 +160,26 @@ def test_what_was_not_used_for_longest_goes(folder: Path, monkeypatch: pytest.Mo
     assert not from_cache(Session(models[1]))
 
 
-def test_clear_removes_all(folder: Path) -> None:
-    Session(classifier_net())
+def test_clear_removes_all(folder: Path, classifier: bytes) -> None:
+    Session(classifier)
     size = sum(size for _, size, _ in cache.entries())
     assert cache.clear() == size > 0
     assert cache.entries() == []
 
 
-def _start(count: int) -> list[str]:
+def _start(task: tuple[bytes, int]) -> list[str]:
+    classifier, count = task
     found = []
     for _ in range(count):
-        found.append(Session(classifier_net()).fingerprint())
+        found.append(Session(classifier).fingerprint())
         cache.clear()  # so that reading, writing and removing meet
     return found
 
 
-def test_processes_write_at_once(folder: Path) -> None:
-    wanted = Session(classifier_net()).fingerprint()
+def test_processes_write_at_once(folder: Path, classifier: bytes) -> None:
+    wanted = Session(classifier).fingerprint()
     with multiprocessing.get_context("fork").Pool(4) as pool:
-        found = pool.map(_start, [8] * 4)
+        found = pool.map(_start, [(classifier, 8)] * 4)
     assert {fingerprint for many in found for fingerprint in many} == {wanted}
     assert not [path for path, _, _ in cache.entries() if path.name.startswith(".")]
 
@@ -193,8 +204,8 @@ def test_shared_models_answer_the_same(folder: Path, place: str) -> None:
     assert told(first) == told(second)
 
 
-def test_what_cannot_be_opened_is_refused_each_time(folder: Path) -> None:
+def test_what_cannot_be_opened_is_refused_each_time(folder: Path, classifier: bytes) -> None:
     for _ in range(2):
         with pytest.raises(ModelError):
-            Session(classifier_net()[:200])
+            Session(classifier[:200])
     assert cache.entries() == []
