@@ -192,7 +192,7 @@ def test_processes_write_at_once(folder: Path, classifier: bytes) -> None:
             "classification/mobilenet_v2_1.0_224_quant.tflite",
             "classification/tf2_mobilenet_v2_1.0_224_ptq.tflite",
             "classification/mobilenet_v2_int8_a.onnx",
-            "classification/mobilenet_v2_int8_b.onnx",
+            "classification/st_mobilenet_v2_0.35_128.onnx",
             "classification/resnet8_cifar10_float32.tflite",
             "classification/mnist_ms.onnx",
         )
