@@ -12,7 +12,7 @@ SOURCES := setup.py $(shell find csrc -name tests -prune -o -type f -print)
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-system lint bench wheel sanitize clean
+.PHONY: help build demo test test-system lint bench wheel sanitize fuzz-native clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -91,6 +91,10 @@ sanitize: build ## the native checks and the unit tests under sanitizers (SANITI
 	EDGERUN_SANITIZE=$(SANITIZE) $(PY) setup.py --quiet build --build-lib build/sanitize
 	$(PYTEST) tests/native
 	$(SANITIZED) $(PYTEST) -m "not system and not shared" --ignore=tests/native
+
+COUNT ?= 10000000
+fuzz-native: build ## changed steps into the engine, under sanitizers (COUNT=10000000); then python -m fuzz --help
+	PYTHONPATH=tests $(PY) -m fuzz.native --count $(COUNT)
 
 clean: ## removes everything that make made
 	rm -rf .venv build dist src/*.egg-info src/edgerun/*.so .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,11 +1,13 @@
 """How well the models agree with LiteRT's reference kernels, as a Markdown table.
 
     python bench/agreement.py [--full] [MODEL ...]
+    python bench/agreement.py --onnx [MODEL ...]
 
 Every operator is fed with the reference's own inputs; edgerun's eval and its engine must give the same bits,
 and are at most one quantum from the reference, which is TFLite Micro for what LiteRT cannot run. --full
 classifies all 200 pictures of datasets/imagenet200 with the classifiers trained on it (some minutes); the
-models are those of the folder EDGERUN_SHARED, by default ../shared.
+models are those of the folder EDGERUN_SHARED, by default ../shared. --onnx: the .onnx models,
+beside ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -323,9 +325,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("models", nargs="*", help="names or parts of names; all by default")
     parser.add_argument("--full", action="store_true", help="all 200 pictures of imagenet200")
+    parser.add_argument("--onnx", action="store_true", help="the .onnx models, beside ONNX Runtime")
     arguments = parser.parse_args()
     beside = Path(__file__).resolve().parents[2] / "shared"
     folder = Path(os.environ.get("EDGERUN_SHARED") or beside)
+    if arguments.onnx:
+        from agreement_onnx import HEAD, rows
+
+        print(HEAD)
+        for line in rows(folder, arguments.models, picture):
+            print(line, flush=True)
+        return
     files = imagenet_files(folder)
     labels = functools.partial(compare_labels, files=files if arguments.full else files[::10])
     print(

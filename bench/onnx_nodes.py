@@ -49,7 +49,7 @@ def array_of(value: Any) -> Any:
 
     if isinstance(value, TensorProto):
         return numpy_helper.to_array(value)
-    return value if isinstance(value, np.ndarray | np.generic) else None
+    return np.asarray(value) if isinstance(value, np.ndarray | np.generic) else None
 
 
 def check(case: Any) -> str:
@@ -72,7 +72,7 @@ def _check_set(case: Any, session: edgerun.Session, inputs: Iterable[Any], outpu
     if any(v is None for v in [*fed, *wanted]):
         return "a sequence or an optional value"
     names = [port.name for port in case.model.graph.input]
-    got = session.run(dict(zip(names, fed, strict=True)))
+    got = session.run({name: np.asarray(array) for name, array in zip(names, fed, strict=True)})
     for port, want in zip(case.model.graph.output, wanted, strict=True):
         reason = compare(np.asarray(got[port.name]), np.asarray(want), case.rtol, case.atol)
         if reason:

@@ -45,11 +45,12 @@ inline int32_t fixed_multiply(int32_t x, FixedMultiplier by) {
 }
 
 // The same for |x| < 2^47, as the 16-bit operators do: the multiplier in 15 bits, one rounding, halves up.
-// shift <= 14.
+// shift <= 14. For other x, modulo 2^64 before the shift.
 inline int32_t fixed_multiply_wide(int64_t x, FixedMultiplier by) {
   const int64_t reduced = by.multiplier < 0x7FFF0000 ? (by.multiplier + (1 << 15)) >> 16 : 0x7FFF;
   const int total = 15 - by.shift;
-  return static_cast<int32_t>((x * reduced + (int64_t{1} << (total - 1))) >> total);
+  const uint64_t product = static_cast<uint64_t>(x) * static_cast<uint64_t>(reduced);
+  return static_cast<int32_t>(static_cast<int64_t>(product + (uint64_t{1} << (total - 1))) >> total);
 }
 
 // x * 2^exponent in Bits bits, saturating; exponent > 0.

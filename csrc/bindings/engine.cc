@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,8 @@ std::shared_ptr<Blob> blob_of(const py::array& array) {
 
 std::vector<py::tuple> candidates(const py::dict& step, const std::string& cap) {
   const StepSpec spec = parse_step(step);
+  for (const TensorRef& ref : spec.inputs) check_shape(ref);
+  for (const TensorRef& ref : spec.outputs) check_shape(ref);
   std::vector<py::tuple> found;
   for (const Candidate& c : verb_by_name(spec.verb).candidates(spec, isa_from_name(cap))) {
     found.push_back(py::make_tuple(c.kernel, c.layout, c.input_storage));
@@ -192,6 +195,9 @@ class PyRunner {
     for (const Port& port : inputs_) ++owners[port.buffer];
     for (const Port& port : outputs_) ++owners[port.buffer];
     for (size_t b = 1; b < owners.size(); ++b) check(owners[b] == 1, "a buffer needs exactly one owner");
+    // Arrays are found, and outputs held during a run, by name.
+    check_names(inputs_);
+    check_names(outputs_);
   }
 
   py::dict run(const py::object& feeds) {
@@ -277,11 +283,17 @@ class PyRunner {
     Port port{fields[0].cast<py::str>(), fields[1].cast<size_t>(), py::dtype(fields[2].cast<std::string>()),
               fields[3].cast<std::vector<py::ssize_t>>(), 0};
     check(port.buffer > 0 && port.buffer < runner_.buffer_bytes().size(), "a port has no buffer");
+    check(port.dtype.kind() != 'O', "a port cannot hold objects");
     size_t bytes = static_cast<size_t>(port.dtype.itemsize());
     for (const py::ssize_t size : port.shape) bytes *= static_cast<size_t>(size);
     check(static_cast<int64_t>(bytes) == runner_.buffer_bytes()[port.buffer], "a port has another size");
     port.bytes = bytes;
     return port;
+  }
+
+  static void check_names(const std::vector<Port>& ports) {
+    std::set<std::string> known;
+    for (const Port& port : ports) check(known.insert(text(port.name)).second, "two ports have the name '" + text(port.name) + "'");
   }
 
   static std::string names(const std::vector<Port>& ports) {

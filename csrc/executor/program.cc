@@ -10,18 +10,10 @@
 namespace edgerun {
 namespace {
 
-constexpr int64_t kMaxElements = int64_t{1} << 40;
-
 void check_ref(const TensorRef& ref, const std::vector<int64_t>& buffer_bytes) {
   check(ref.buffer >= 0 && static_cast<size_t>(ref.buffer) < buffer_bytes.size(),
         "a tensor lies in a buffer that does not exist");
-  check(ref.rank() <= 8, "a tensor has more than 8 dimensions");
-  int64_t elements = 1;
-  for (const int64_t size : ref.shape) {
-    check(size >= 0 && size <= kMaxElements, "a tensor has an impossible dimension");
-    check(elements <= kMaxElements / std::max<int64_t>(size, 1), "a tensor is too large");
-    elements *= std::max<int64_t>(size, 1);
-  }
+  check_shape(ref);
   const int64_t unit = size_of(ref.dtype);
   check(ref.offset >= 0 && ref.offset <= kMaxElements && ref.offset % unit == 0,
         "a tensor starts at an impossible place");

@@ -1,5 +1,7 @@
 #include "executor/step.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace edgerun {
@@ -13,6 +15,16 @@ int64_t TensorRef::rows() const {
 int64_t TensorRef::end() const {
   const int64_t n = rows();
   return n == 0 ? offset : offset + (n - 1) * row_stride + row_bytes();
+}
+
+void check_shape(const TensorRef& ref) {
+  check(ref.rank() <= 8, "a tensor has more than 8 dimensions");
+  int64_t elements = 1;
+  for (const int64_t size : ref.shape) {
+    check(size >= 0 && size <= kMaxElements, "a tensor has an impossible dimension");
+    check(elements <= kMaxElements / std::max<int64_t>(size, 1), "a tensor is too large");
+    elements *= std::max<int64_t>(size, 1);
+  }
 }
 
 template <class T>

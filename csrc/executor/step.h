@@ -35,6 +35,11 @@ struct TensorRef {
   int64_t end() const;
 };
 
+constexpr int64_t kMaxElements = int64_t{1} << 40;
+
+// Throws Error for a shape that the arithmetic above cannot walk: more than 8 dimensions, or 2^40 elements.
+void check_shape(const TensorRef& ref);
+
 // The attributes of a step. Every one must be read by prepare(): a leftover is an error, so that Python's
 // lowering and the engine cannot drift apart. A getter throws Error when the attribute is missing or has
 // another type.

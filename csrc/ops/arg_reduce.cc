@@ -1,24 +1,30 @@
 // arg_reduce: where along one dimension the greatest or the least value is; the first of equal
-// ones. A NaN is neither, unless it comes first.
+// ones, or the last one. A NaN is neither, unless it comes first.
 //
 // inputs   8-bit, bool, int32, int64 or float32 [outer, taps] or [outer, taps, inner]
 // outputs  int32 or int64 [outer, 1] or [outer, inner]
-// text     kind     "arg_max" | "arg_min"
+// text     kind     "arg_max" | "arg_min" | "last_arg_max" | "last_arg_min"
 #include "ops/reduction.h"
 
 namespace edgerun {
 namespace {
 
-constexpr std::pair<const char*, bool> kKinds[] = {{"arg_max", true}, {"arg_min", false}};
+struct Kind {
+  bool greatest, last;
+};
+constexpr std::pair<const char*, Kind> kKinds[] = {{"arg_max", {true, false}},
+                                                   {"arg_min", {false, false}},
+                                                   {"last_arg_max", {true, true}},
+                                                   {"last_arg_min", {false, true}}};
 
 template <class T>
-int64_t best_index(bool greatest, const uint8_t* in, int64_t taps, int64_t step) {
+int64_t best_index(Kind kind, const uint8_t* in, int64_t taps, int64_t step) {
   const auto value = [&](int64_t t) { return *reinterpret_cast<const T*>(in + t * step); };
   int64_t best = 0;
   T best_value = value(0);
   for (int64_t t = 1; t < taps; ++t) {
     const T x = value(t);
-    if (greatest ? x > best_value : x < best_value) {
+    if ((kind.greatest ? x > best_value : x < best_value) || (kind.last && x == best_value)) {
       best = t;
       best_value = x;
     }
@@ -26,7 +32,7 @@ int64_t best_index(bool greatest, const uint8_t* in, int64_t taps, int64_t step)
   return best;
 }
 
-using Find = int64_t (*)(bool, const uint8_t*, int64_t, int64_t);
+using Find = int64_t (*)(Kind, const uint8_t*, int64_t, int64_t);
 
 Find find_for(DType dtype) {
   switch (dtype) {
@@ -47,7 +53,7 @@ class ArgReduceOp : public Op {
  public:
   explicit ArgReduceOp(const StepSpec& spec)
       : reduction_(spec),
-        greatest_(read_kind(spec, kKinds)),
+        kind_(read_kind(spec, kKinds)),
         find_(find_for(spec.inputs[0].dtype)) {
     tiles_ = reduction_.tiling.tiles();
   }
@@ -56,7 +62,7 @@ class ArgReduceOp : public Op {
     const int64_t size = size_of(reduction_.input.dtype);
     reduction_.walk(context, begin, end, [&](const uint8_t* in, uint8_t* out, int64_t columns) {
       for (int64_t c = 0; c < columns; ++c) {
-        const int64_t index = find_(greatest_, in + c * size, reduction_.taps, reduction_.tap_step);
+        const int64_t index = find_(kind_, in + c * size, reduction_.taps, reduction_.tap_step);
         if (reduction_.output.dtype == DType::kS32) {
           reinterpret_cast<int32_t*>(out)[c] = static_cast<int32_t>(index);
         } else {
@@ -68,7 +74,7 @@ class ArgReduceOp : public Op {
 
  private:
   Reduction reduction_;
-  bool greatest_;
+  Kind kind_;
   Find find_;
 };
 

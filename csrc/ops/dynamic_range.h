@@ -1,4 +1,5 @@
-// How TFLite quantises floats by their own range, before products with int8 weights.
+// How floats are quantised by their own range before products with int8 weights: as TFLite does it, or as ONNX's
+// DynamicQuantizeLinear does, with each quantum 128 lower.
 #pragma once
 
 #include <algorithm>
@@ -7,10 +8,21 @@
 
 namespace edgerun {
 
+enum class DynamicScheme { kSymmetric = 0, kAsymmetric = 1, kOnnx = 2 };
+
 struct DynamicRange {
   float inverse = 0, scale = 1;  // a quantum is round(x * inverse) + zero; an all but infinite x has a finite inverse
   float lowest = -127;           // quantum; the highest is 127
   int32_t zero = 0;
+
+  // As ONNX does it: a quantum is round_half_even(x / scale) + zero.
+  static DynamicRange onnx(float lo, float hi) {
+    DynamicRange range(0, 0, true);
+    range.scale = (lo == hi ? 1.0f : hi - lo) / 255.0f;
+    const float exact = 0.0f - lo / range.scale;
+    range.zero = exact >= 255.0f ? 127 : exact > 0.0f ? static_cast<int32_t>(std::nearbyint(exact)) - 128 : -128;
+    return range;
+  }
 
   // Of values from `lo` <= 0 to `hi` >= 0. Without `asymmetric` the zero point is 0.
   DynamicRange(float lo, float hi, bool asymmetric) {

@@ -1,12 +1,10 @@
 // local_response: local response normalisation across channels,
 //
-//   out[c] = in[c] * (bias + alpha * sum of in[k]^2 for c - radius <= k < c + radius) ^ -beta
-//
-// The window ends before c + radius, as TFLite's does (TensorFlow's includes it).
+//   out[c] = in[c] * (bias + alpha * sum of in[k]^2 for c - before <= k < c + after) ^ -beta
 //
 // inputs   float32; its last dimension are the channels
 // outputs  float32, same shape; may not be the input's memory
-// integers radius              >= 0
+// integers before, after       >= 0
 // reals    bias, alpha, beta   finite
 //
 // Sums are made in double, in ascending order; the power is that of base/table.h.
@@ -18,7 +16,8 @@ namespace {
 
 struct LocalResponse {
   explicit LocalResponse(const StepSpec& spec)
-      : radius(spec.attributes.integer("radius", 0, std::numeric_limits<int32_t>::max())),
+      : before(spec.attributes.integer("before", 0, std::numeric_limits<int32_t>::max())),
+        after(spec.attributes.integer("after", 0, std::numeric_limits<int32_t>::max())),
         bias(read_finite(spec, "bias")),
         alpha(read_finite(spec, "alpha")),
         beta(read_finite(spec, "beta")) {}
@@ -32,14 +31,14 @@ struct LocalResponse {
   void operator()(const float* in, float* out, int64_t n) const {
     for (int64_t c = 0; c < n; ++c) {
       double sum = 0;
-      for (int64_t k = std::max<int64_t>(0, c - radius); k < std::min(n, c + radius); ++k) {
+      for (int64_t k = std::max<int64_t>(0, c - before); k < std::min(n, c + after); ++k) {
         sum += double{in[k]} * double{in[k]};
       }
       out[c] = static_cast<float>(double{in[c]} * poly_pow(bias + alpha * sum, -beta));
     }
   }
 
-  int64_t radius;
+  int64_t before, after;
   double bias, alpha, beta;
 };
 

@@ -1,11 +1,13 @@
-// quantize_dynamic: each image (first dimension) by its own range, as TFLite does it before hybrid products.
+// quantize_dynamic: floats by their own range, before hybrid products.
 //
 //   input    x float32 [n, ...]
-//   outputs  q int8, uint8 or float32, same shape; scale float32 [n]; zero int32 [n]
-//   asymmetric             0: q = round(x * (127 / r)) with r the greatest |x|, scale r / 127, zero 0;
-//                          1: [-128, 127] spans the range of x and 0, and zero is the quantum of 0
+//   outputs  q int8, uint8 or float32, same shape; scale float32 [n]; zero int32 or 8 bit [n]
+//   scheme                 0: q = round(x * (127 / r)) with r the greatest |x|, scale r / 127, zero 0;
+//                          1: [-128, 127] spans the range of x and 0, and zero is the quantum of 0;
+//                          2: as ONNX's DynamicQuantizeLinear, less 128; the range is that of all images
 //
-// q and zero are 128 higher where q is uint8. As float32, q is q - zero: what a float product multiplies exactly.
+// Schemes 0 and 1 are TFLite's: each image by its own range. q and zero are 128 higher where they are uint8, a zero
+// of 32 bits where q is. As float32, q is q - zero: what a float product multiplies exactly.
 // An image of zeros has scale 1.
 #include "kernels/hybrid/hybrid.h"
 #include "ops/common.h"
@@ -23,17 +25,19 @@ class QuantizeDynamic : public Op {
         q_(spec.outputs[0]),
         scale_(spec.outputs[1]),
         zero_(spec.outputs[2]),
-        asymmetric_(spec.attributes.integer("asymmetric", 0, 1) != 0) {
+        scheme_(static_cast<DynamicScheme>(spec.attributes.integer("scheme", 0, 2))) {
     check_dtype(spec, x_, {DType::kF32});
     check_dtype(spec, q_, {DType::kU8, DType::kS8, DType::kF32});
     check_dtype(spec, scale_, {DType::kF32});
-    check_dtype(spec, zero_, {DType::kS32});
+    check_dtype(spec, zero_, {DType::kS32, DType::kU8, DType::kS8});
     check_same_shape(spec, x_, q_);
     check(x_.rank() >= 2, "quantize_dynamic: the first dimension must count images");
-    tiles_ = x_.dim(0);
+    const int64_t images = x_.dim(0);
+    tiles_ = scheme_ == DynamicScheme::kOnnx ? 1 : images;
+    images_ = images / tiles_;
     rows_ = x_.rows() / tiles_;
     for (const TensorRef& each : {scale_, zero_}) {
-      check(each.contiguous() && each.elements() == tiles_, "quantize_dynamic: one scale and zero per image");
+      check(each.contiguous() && each.elements() == images, "quantize_dynamic: one scale and zero per image");
     }
     // One long run where there is no gap between rows.
     run_ = x_.channels();
@@ -41,27 +45,37 @@ class QuantizeDynamic : public Op {
   }
 
   void run(const RunContext& context, int64_t begin, int64_t end) const noexcept override {
-    for (int64_t image = begin; image < end; ++image) run_image(context, image);
+    for (int64_t tile = begin; tile < end; ++tile) run_tile(context, tile);
   }
 
  private:
-  void run_image(const RunContext& context, int64_t image) const noexcept {
-    const int64_t first = image * (x_.rows() / tiles_);
+  void run_tile(const RunContext& context, int64_t tile) const noexcept {
+    const int64_t first = tile * (x_.rows() / tiles_);
     const uint8_t* x = input_bytes(context, x_) + first * x_.row_stride;
     uint8_t* q = output_bytes(context, q_) + first * q_.row_stride;
     float lo = 0, hi = 0;
     for (int64_t row = 0; row < rows_; ++row) {
       kernel_.min_max(reinterpret_cast<const float*>(x + row * x_.row_stride), run_, &lo, &hi);
     }
-    const DynamicRange range(lo, hi, asymmetric_);
+    const bool onnx = scheme_ == DynamicScheme::kOnnx;
+    const auto range =
+        onnx ? DynamicRange::onnx(lo, hi) : DynamicRange(lo, hi, scheme_ == DynamicScheme::kAsymmetric);
     DynamicQuantizeArgs args;
     args.n = run_;
     args.inverse = range.inverse;
+    args.divisor = onnx ? range.scale : 0.0f;
     args.lo = range.lowest;
     args.zero = range.zero;
     const int32_t shift = q_.dtype == DType::kU8 ? 128 : 0;
-    float_output(context, scale_)[image] = range.scale;
-    reinterpret_cast<int32_t*>(output_bytes(context, zero_))[image] = args.zero + shift;
+    for (int64_t image = tile * images_; image < (tile + 1) * images_; ++image) {
+      float_output(context, scale_)[image] = range.scale;
+      if (zero_.dtype == DType::kS32) {
+        reinterpret_cast<int32_t*>(output_bytes(context, zero_))[image] = args.zero + shift;
+      } else {
+        const int32_t up = zero_.dtype == DType::kU8 ? 128 : 0;
+        output_bytes(context, zero_)[image] = static_cast<uint8_t>(args.zero + up);
+      }
+    }
     args.shift = shift;
     for (int64_t row = 0; row < rows_; ++row) {
       args.x = reinterpret_cast<const float*>(x + row * x_.row_stride);
@@ -77,8 +91,9 @@ class QuantizeDynamic : public Op {
 
   const HybridKernel& kernel_;
   TensorRef x_, q_, scale_, zero_;
-  bool asymmetric_;
-  int64_t rows_ = 1, run_ = 1;  // of an image: runs of so many elements
+  DynamicScheme scheme_;
+  int64_t images_ = 1;  // of a tile
+  int64_t rows_ = 1, run_ = 1;  // of a tile: runs of so many elements
 };
 
 std::vector<Candidate> candidates(const StepSpec&, Isa cap) {

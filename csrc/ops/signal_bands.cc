@@ -196,6 +196,10 @@ std::unique_ptr<Op> prepare_log(const StepSpec& spec) {
   const auto scale = static_cast<uint32_t>(spec.attributes.integer("output_scale", 0, kMax32));
   const auto bits = static_cast<int>(spec.attributes.integer("input_correction_bits", 0, 31));
   const auto table = spec.attributes.blob("table", 129 * sizeof(int32_t));
+  for (int i = 0; i < 129; ++i) {
+    const int32_t entry = table->data<int32_t>()[i];
+    check(entry >= 0 && entry <= 65535, spec.verb + ": an entry of the table has more than 16 bits");
+  }
   return single_tile([=](const RunContext& context) {
     const auto* in = input_data<uint32_t>(context, x);
     auto* out = output_data<int16_t>(context, y);

@@ -95,20 +95,26 @@ class FinishS16 {
 
   int16_t result(int64_t sum, int64_t channel) const {
     if (real_) {
-      sum += bias_->data<int64_t>()[channel];
+      sum = with_bias(sum, channel);
       const double scaled = static_cast<double>(sum) * multipliers_->data<double>()[channel];
       const double low = low_, high = high_;  // clamped first: then it fits an integer
       return static_cast<int16_t>(std::round(std::min(std::max(scaled, low), high)));
     }
     const auto* pair = multipliers_->data<int32_t>() + 2 * channel;
     const FixedMultiplier by = {pair[0], pair[1]};
-    sum += bias_->data<int64_t>()[channel];
+    sum = with_bias(sum, channel);
     const int32_t scaled =
         narrow_ ? fixed_multiply(static_cast<int32_t>(sum), by) : fixed_multiply_wide(sum, by);
     return static_cast<int16_t>(std::min(std::max(scaled, low_), high_));
   }
 
  private:
+  // Modulo 2^64: a bias may be any number.
+  int64_t with_bias(int64_t sum, int64_t channel) const {
+    return static_cast<int64_t>(static_cast<uint64_t>(sum) +
+                                static_cast<uint64_t>(bias_->data<int64_t>()[channel]));
+  }
+
   std::shared_ptr<const Blob> bias_;
   bool real_;
   std::shared_ptr<const Blob> multipliers_;

@@ -328,6 +328,13 @@ bool hybrid_problem(const HybridKernel& kernel, int n, Random& random) {
     right &= out8.as()[i] == static_cast<uint8_t>(static_cast<int>(q) + quantize.shift);
     right &= outf.as<float>()[i] == q - static_cast<float>(quantize.zero);
   }
+  quantize.divisor = random.below(2) != 0 ? 1.0f : 0.731f;
+  kernel.quantize(quantize);
+  for (int i = 0; i < n; ++i) {
+    const float rounded = std::nearbyint(x.as<float>()[i] / quantize.divisor) + static_cast<float>(quantize.zero);
+    const float q = std::min(std::max(rounded, quantize.lo), quantize.hi);
+    right &= outf.as<float>()[i] == q - static_cast<float>(quantize.zero);
+  }
 
   HybridFinishArgs finish;
   const Bounds bounds(random);

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,9 +22,10 @@ from edgerun import knobs
 from edgerun.artifact import Artifact, read_record, record_bytes
 from edgerun.errors import FormatError, ModelError
 from edgerun.formats.compiled_file import VERSION
+from edgerun.frontends import TFLITE_MAGIC
 from edgerun.ir.types import Shape
 
-# A model that is set up faster than this is not worth a file: reading it back takes as long.
+# A model that is set up faster than this, in a process that has the frontends loaded, is not worth a file.
 WORTH_SECONDS = 0.02
 _SUFFIX = ".plan"
 
@@ -46,8 +47,10 @@ def key_of(data: bytes, path: str, shapes: Mapping[str, Shape] | None, signature
 
     The kernels are not in it: a plan is the same on every CPU, and is bound to this one at each start.
     """
-    # Weights of ONNX may lie in other files, whose names the model holds under the key "location".
-    if knobs.cache_dir() is None or (b"location" in data and data[4:8] != b"TFL3"):
+    tflite = data[4:8] == TFLITE_MAGIC
+    # Weights of ONNX may lie in other files, whose names the model holds under the key "location"; a model
+    # that has that text for another reason is imported at each start.
+    if knobs.cache_dir() is None or (b"location" in data and not tflite):
         return None
     try:
         wanted = sorted((name, tuple(map(int, shape))) for name, shape in (shapes or {}).items())
@@ -58,7 +61,7 @@ def key_of(data: bytes, path: str, shapes: Mapping[str, Shape] | None, signature
         path.endswith(".onnx"),
         wanted,
         signature,
-        (edgerun.__version__, VERSION, np.__version__, _build()),
+        (edgerun.__version__, VERSION, np.__version__, _build(), "" if tflite else _onnx_version()),
         (knobs.max_arena_bytes(), knobs.max_fold_bytes()),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -96,6 +99,8 @@ def store(key: str | None, cached: Cached) -> None:
         return  # it has what no file holds
     if len(data) > knobs.cache_bytes():
         return
+    import tempfile  # with all that it imports, as expensive as reading an entry
+
     temporary = ""
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -170,11 +175,31 @@ def _trim(folder: Path, limit: int) -> None:
 
 
 def _build() -> str:
-    """Changes with any file that makes plans, in a checkout whose version stays the same."""
-    root = Path(__file__).parent
-    digest = hashlib.sha256()
-    for folder in (root, *(root / name for name in ("formats", "frontends", "ir", "passes", "plan"))):
-        for place in sorted(folder.rglob("*.py") if folder != root else folder.glob("*.py")):
-            status = place.stat()
-            digest.update(f"{place.relative_to(root)} {status.st_size} {status.st_mtime_ns}\n".encode())
+    """Changes with every file that makes plans and with the engine, also where the version stays the same."""
+    root, digest = os.path.dirname(__file__), hashlib.sha256()
+    for folder in ("", "formats", "frontends", "ir", "passes", "plan"):
+        for line in _sources(os.path.join(root, folder), deep=folder != ""):
+            digest.update(f"{folder}/{line}\n".encode())
     return digest.hexdigest()
+
+
+def _sources(folder: str, deep: bool) -> list[str]:
+    """Name, size and time of the last change of the Python files and extension modules of a folder."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith((".py", ".so")):
+                status = entry.stat()
+                found.append(f"{entry.name} {status.st_size} {status.st_mtime_ns}")
+            elif deep and entry.name != "__pycache__" and entry.is_dir():
+                found += [f"{entry.name}/{line}" for line in _sources(entry.path, deep)]
+    return sorted(found)
+
+
+def _onnx_version() -> str:
+    """Of the onnx package, which is found but not imported: that takes longer than the whole start."""
+    spec = importlib.util.find_spec("onnx")
+    for folder in (spec and spec.submodule_search_locations) or ():
+        with contextlib.suppress(OSError):
+            return Path(folder, "version.py").read_text()
+    return "none"

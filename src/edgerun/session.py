@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,18 +19,19 @@ from edgerun import cache, knobs
 from edgerun.artifact import MAGIC, Artifact, made_artifact, read_artifact
 from edgerun.errors import FormatError, InputError, ModelError
 from edgerun.frontends import parse_model, read_source
-from edgerun.frontends.onnx import OnnxFile
-from edgerun.frontends.tflite import TfliteFile
-from edgerun.frontends.tflite_import import Cut
 from edgerun.ir.graph import Graph
 from edgerun.ir.op import wrong_elements
 from edgerun.ir.types import Array, Shape, TensorInfo, TensorType
-from edgerun.passes import PIPELINE, UNFUSED, run_passes
-from edgerun.plan.lower import lower
 from edgerun.plan.plan import Plan
 from edgerun.plan.program import Program, Runner, bind
-from edgerun.staged import StagedRunner, Timed
 
+if TYPE_CHECKING:
+    from edgerun.frontends.onnx import OnnxFile
+    from edgerun.frontends.tflite import TfliteFile
+    from edgerun.staged import StagedRunner, Timed
+
+# What makes a plan of a file (frontends, passes, lowering) and the runner of stages are imported where they
+# are needed: a start from a compiled model or the cache takes a tenth of a second less without them.
 Feeds = Mapping[str, Array] | Array | None
 STAGES = ("graph", "passes", "plan", "program", "memory")
 
@@ -195,6 +196,8 @@ class Session:
         """The graph after the passes; a session from the cache has only its ports until then."""
         if self._cached is None:
             return self._graph
+        from edgerun.passes import PIPELINE, run_passes
+
         return run_passes(self._file.graph(self._shapes, self._signature), PIPELINE)
 
     def _begin(
@@ -203,6 +206,7 @@ class Session:
         self._shapes, self._signature, self._preserve = shapes, signature, preserve_all_tensors
         self._variants: OrderedDict[tuple[Shape, ...], Session | None] = OrderedDict()
         self._making = threading.Lock()
+        self._waits = False  # for a run that tells the sizes of open dimensions
 
     def _set_up(
         self, shapes: Mapping[str, Shape] | None, signature: str | None, preserve_all_tensors: bool
@@ -215,6 +219,10 @@ class Session:
             self._free = [frozenset(range(len(v.type.shape))) for v in self._graph.inputs]
             self._start(self._artifact.bind(self.threads))
             return None
+        from edgerun.frontends.stages import Cut
+        from edgerun.passes import PIPELINE, UNFUSED, run_passes
+        from edgerun.plan.lower import lower
+
         self._free = self._file.free_dimensions(signature)
         try:
             graph = self._file.graph(shapes, signature)
@@ -232,9 +240,16 @@ class Session:
             names = self._open_inputs()
             if shapes or not names:
                 raise
-            raise FormatError(
-                f"{error} (The file leaves dimensions of {names} open: `shapes` gives them sizes.)"
-            ) from error
+            if preserve_all_tensors or not self._file.open_until_run:
+                raise FormatError(
+                    f"{error} (The file leaves dimensions of {names} open: `shapes` gives them sizes.)"
+                ) from error
+            # Not every sound model has a meaning where its open dimensions are 1: a run tells their sizes.
+            self._waits = True
+            self._graph = self._file.ports(shapes, signature)
+            self.operators = self._file.operator_names(signature)
+            self._start(None)
+            return None
         self.operators = tuple(node.op.name for node in graph.nodes)
         self._graph = run_passes(graph, UNFUSED if preserve_all_tensors else PIPELINE)
         plan = lower(self._graph)
@@ -251,12 +266,14 @@ class Session:
         self._traced: Session | None = None
         self._program = program
         self._runner: Runner | StagedRunner
+        self._staged: StagedRunner | None = None
         if program is not None:
             self._runner = program.runner(self.threads)
         else:
+            from edgerun.staged import StagedRunner
+
             entry = self._file.entry(self._signature)
-            assert isinstance(self._file, TfliteFile)  # no other is run in stages
-            self._runner = StagedRunner(self._file, entry, self._graph, self.threads)
+            self._runner = self._staged = StagedRunner(self._file, entry, self._graph, self.threads)
         self._run = self._runner.run
         self._verify = knobs.verify() and program is not None and self._artifact is None
 
@@ -366,8 +383,10 @@ class Session:
             )
         try:
             made = self._reshaped(shapes)
-            return made if self._takes_batches(made) else None
+            return made if self._waits or self._takes_batches(made) else None
         except ModelError:
+            if self._waits:
+                raise
             return None
 
     def _takes_batches(self, batched: Session) -> bool:
@@ -410,7 +429,7 @@ class Session:
 
     def tensors(self, feeds: Feeds = None) -> dict[str, Array]:
         """Every tensor of a run by its name in the file, for sessions with preserve_all_tensors."""
-        if self._program is None or isinstance(self._runner, StagedRunner):
+        if self._program is None or not isinstance(self._runner, Runner):
             raise ModelError(f"{self.name}: a model that is run in stages does not keep its tensors.")
         if self._artifact is not None:
             raise ModelError(f"{self.name}: a compiled model does not keep its tensors.")
@@ -446,16 +465,17 @@ class Session:
 
     def _timed(self, feeds: Feeds) -> list[Timed]:
         """The steps of one run with their nanoseconds."""
-        if self._program is None or isinstance(self._runner, StagedRunner):
-            assert isinstance(self._runner, StagedRunner)
-            return self._runner.profile(feeds)
+        if self._staged is not None:
+            return self._staged.profile(feeds)
+        assert isinstance(self._runner, Runner)
+        assert self._program is not None
         program, times = self._program, self._runner.profile(feeds)[1]
         return [(program, bound, ns) for bound, ns in zip(program.steps, times, strict=True)]
 
     def _programs(self) -> list[Program]:
         """The program or, of a model run in stages, those made so far."""
-        if isinstance(self._runner, StagedRunner):
-            return self._runner.programs()
+        if self._staged is not None:
+            return self._staged.programs()
         assert self._program is not None
         return [self._program]
 
@@ -473,10 +493,10 @@ class Session:
         """A run on fixed pseudo-random inputs, which a model that takes shapes or indices need not accept."""
         feeds = fixed_inputs(self.inputs)
         try:
-            if not isinstance(self._runner, StagedRunner):
+            if self._staged is None:
                 return self.twin().run(feeds)
-            with self._runner.aside():
-                return self._runner.run(feeds)
+            with self._staged.aside():
+                return self._staged.run(feeds)
         except ModelError as error:
             if not self.in_stages:
                 raise
@@ -525,6 +545,8 @@ class Session:
         if stage == "graph":
             return str(self._file.graph(self._shapes, self._signature))
         if stage == "plan":  # as lowered: the program's own has this machine's storage and packs
+            from edgerun.plan.lower import lower
+
             return str(lower(self._whole_graph()))
         if stage == "passes":
             return str(self._whole_graph())
@@ -542,6 +564,8 @@ class Session:
     def _run_verified(self, feeds: Feeds) -> dict[str, Array]:
         """A run whose every step is compared with the numpy reference, fed with the run's own tensors."""
         if self._traced is None:
+            from edgerun.plan.lower import lower
+
             # Two threads may make it at once; one of them stays.
             self._traced = self._with(bind(lower(self._whole_graph()), self.threads, share_memory=False))
         if feeds is None:

@@ -17,12 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgerun import knobs
-from edgerun.errors import InputError, ModelError, UnsupportedOperatorError
-from edgerun.frontends.tflite import Region, TfliteFile
-from edgerun.frontends.tflite_control import check_control
+from edgerun.errors import InputError, UnsupportedOperatorError
+from edgerun.frontends.stages import Region, StagedFile
 from edgerun.ir.graph import Graph, State, Value
-from edgerun.ir.op import evaluate
-from edgerun.ir.types import Array, TensorType
+from edgerun.ir.types import Array
 from edgerun.passes import run_passes
 from edgerun.plan.lower import lower
 from edgerun.plan.program import BoundStep, Program, Runner, bind
@@ -46,9 +44,8 @@ class _Bound:
 class StagedRunner:
     """Runs one subgraph of a file, with what the model remembers. Runs take turns."""
 
-    def __init__(self, file: TfliteFile, index: int, ports: Graph, threads: int) -> None:
+    def __init__(self, file: StagedFile, index: int, ports: Graph, threads: int) -> None:
         self._file, self._index, self._ports, self._threads = file, index, ports, threads
-        check_control(file.path, file.model)
         self._initial = file.initial_variables()
         self._variables = dict(self._initial)
         # By the place (subgraph, operator) where a region begins: programs for shapes and values met so
@@ -104,7 +101,7 @@ class StagedRunner:
             except BaseException:
                 self._variables = before  # a run that fails is no run
                 raise
-        by_tensor = dict(zip(self._file.model.subgraphs[self._index].outputs, results, strict=True))
+        by_tensor = dict(zip(self._file.subgraphs[self._index].outputs, results, strict=True))
         return {value.name: by_tensor[value.index] for value in self._ports.outputs}
 
     def run_into(self, feeds: Feeds, results: Mapping[str, Array] | Array) -> None:
@@ -182,8 +179,8 @@ class StagedRunner:
 
     def _subgraph(self, index: int, inputs: Sequence[Array]) -> list[Array]:
         """The outputs of a subgraph."""
-        subgraph = self._file.model.subgraphs[index]
-        arrays: dict[int, Array] = {t.index: t.data for t in subgraph.tensors if t.data is not None}
+        subgraph = self._file.subgraphs[index]
+        arrays = dict(subgraph.constants)
         arrays.update(zip(subgraph.inputs, inputs, strict=True))
         at = 0
         while at < len(subgraph.operators):
@@ -202,7 +199,7 @@ class StagedRunner:
                 wanted.add(region.wanted)
                 at = region.end
             elif region.end < len(subgraph.operators):
-                self._decide(index, region, arrays)
+                arrays.update(self._file.decide(index, region, arrays, self._subgraph))
                 at = region.end + 1
             else:
                 break
@@ -220,7 +217,7 @@ class StagedRunner:
         )
         regions = self._regions.setdefault((index, at), OrderedDict())
         if key not in regions:
-            types = {i: self._type(index, i, arrays[i]) for i in live}
+            types = {i: self._file.type_of(index, i, arrays[i]) for i in live}
             known = {i: _frozen(arrays[i]) for i in wanted}
             regions[key] = self._bind(self._file.region(index, at, types, known, self._variables))
             if len(regions) > knobs.max_programs():
@@ -231,14 +228,10 @@ class StagedRunner:
     def _live(self, index: int, at: int) -> frozenset[int]:
         """The tensors that operators from `at` on read, or that are results of the subgraph."""
         if (index, at) not in self._reads:
-            subgraph = self._file.model.subgraphs[index]
+            subgraph = self._file.subgraphs[index]
             read = {i for o in subgraph.operators[at:] for i in o.inputs if i >= 0}
-            constants = {t.index for t in subgraph.tensors if t.data is not None}
-            self._reads[index, at] = frozenset(read | set(subgraph.outputs)) - constants
+            self._reads[index, at] = frozenset(read | set(subgraph.outputs)) - subgraph.constants.keys()
         return self._reads[index, at]
-
-    def _type(self, index: int, tensor: int, array: Array) -> TensorType:
-        return self._file.type_of(index, tensor, array.shape)
 
     def _bind(self, region: Region) -> _Bound:
         graph, states = region.graph, tuple(region.graph.states)
@@ -251,6 +244,7 @@ class StagedRunner:
         return _Bound(region, states, program, program.runner(self._threads))
 
     def _run_region(self, bound: _Bound, arrays: dict[int, Array]) -> None:
+        arrays.update(bound.region.known)
         if bound.runner is None or bound.program is None:
             return
         graph = bound.region.graph
@@ -267,54 +261,6 @@ class StagedRunner:
             arrays[i] = results[value.name]
         for state in bound.states:
             self._variables[state.name] = results[state.written.name]
-
-    # -- operators that decide --
-
-    def _decide(self, index: int, region: Region, arrays: dict[int, Array]) -> None:
-        """Runs the operator that ended a region."""
-        operator = self._file.model.subgraphs[index].operators[region.end]
-        if region.nodes:
-            self._evaluate(region, arrays)
-            return
-        if not arrays.keys() >= set(operator.inputs):
-            raise UnsupportedOperatorError(
-                f"{self._file.path}: operator {operator.index} {operator.name}: an operand is a variable."
-            )
-        inputs = [arrays[i] for i in operator.inputs]
-        options = operator.options
-        if operator.name == "IF":
-            which = "then_subgraph_index" if inputs[0].any() else "else_subgraph_index"
-            results = self._subgraph(options[which], inputs[1:])
-        elif operator.name == "WHILE":
-            results = inputs
-            while self._subgraph(options["cond_subgraph_index"], results)[0].any():
-                results = self._subgraph(options["body_subgraph_index"], results)
-        elif operator.name == "CALL":
-            results = self._subgraph(options["subgraph"], inputs)
-        elif operator.name == "STABLEHLO_COMPOSITE":
-            results = self._subgraph(options["decomposition_subgraph_index"], inputs)
-        else:
-            raise ModelError(
-                f"{self._file.path}: operator {operator.index} {operator.name} cannot be run by itself."
-            )
-        arrays.update(zip(operator.outputs, results, strict=True))
-
-    def _operand(self, value: Value, made: Mapping[Value, Array], arrays: Mapping[int, Array]) -> Array:
-        if value.data is not None:
-            return value.data
-        array = made.get(value, arrays.get(value.index))
-        if array is None:
-            raise UnsupportedOperatorError(f"it reads the variable {value.name!r}")
-        return array
-
-    def _evaluate(self, region: Region, arrays: dict[int, Array]) -> None:
-        """An operator whose output's shape depends on its data, through eval."""
-        made: dict[Value, Array] = {}
-        for node in region.nodes:
-            operands = [None if v is None else self._operand(v, made, arrays) for v in node.inputs]
-            results = evaluate(node.op, node.types(), operands)
-            made.update(zip(node.outputs, results, strict=True))
-        arrays.update({value.index: array for value, array in made.items() if value.index >= 0})
 
 
 def _frozen(array: Array) -> Array:

@@ -1,25 +1,28 @@
-"""Mutates models until it is told to stop: `PYTHONPATH=tests python -m fuzz --seconds 3600`."""
+"""Mutates models until it is told to stop: `PYTHONPATH=tests python -m fuzz --format onnx --seconds 3600`."""
 
 from __future__ import annotations
 
 import argparse
 import faulthandler
+import importlib
 import random
 import sys
+import tempfile
 import time
 import traceback
 from collections import Counter
 from pathlib import Path
 
 from fuzz.attempt import attempt, limits
-from fuzz.mutate import mutated
-from fuzz.seeds import case_models, shared_models
+from fuzz.seeds import seeds
 
-_HANGS = 60  # seconds that one model may take
+FORMATS = ("tflite", "onnx", "edgerun")
+_HANGS = 10  # seconds that one model may take
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
+    parser.add_argument("--format", choices=FORMATS, default="tflite")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0, help="of the first model; each has the next one")
     parser.add_argument("--count", type=int, default=1 << 62, help="of models, at most")
@@ -38,39 +41,53 @@ def main() -> int:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (options.memory << 20,) * 2)
-    models = case_models() + (list(shared_models(options.shared)) if options.shared else [])
-    models = [(name, data) for name, data in models if options.only in name]
-    if options.keep:
-        options.keep.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch, limits():
+        folder = options.keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "weights.bin").write_bytes(bytes(range(256)))  # for external data
+        seen, found = _fuzz(options, folder)
+    print(dict(seen), *(f"\n{count} x {key}" for key, count in found.most_common()))
+    return min(1, len(found))
+
+
+def _fuzz(options: argparse.Namespace, folder: Path) -> tuple[Counter[str], Counter[str]]:
+    """How many models came how far, and what came out that is no error of ours."""
+    mutated = importlib.import_module(f"fuzz.mutate_{options.format}").mutated
+    models = [m for m in seeds(options.format, options.shared) if options.only in m[0]]
+    now = folder / f"now.{options.format}"
     seen: Counter[str] = Counter()
     found: Counter[str] = Counter()
     end = time.monotonic() + options.seconds
-    with limits():
-        for seed in range(options.seed, options.seed + options.count):
-            if time.monotonic() > end:
-                break
-            rng = random.Random(seed)
-            name, data = rng.choice(models)
-            data = mutated(data, rng)
-            if options.keep:
-                (options.keep / "now.tflite").write_bytes(data)
-            faulthandler.dump_traceback_later(_HANGS, exit=True)
-            try:
-                seen[attempt(data, seed, options.verify)] += 1
-            except (Exception, RecursionError) as error:
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                key = f"{type(error).__name__} {where.filename}:{where.lineno}"
-                if where.name == "attempt":  # the operator tells more
-                    key = " ".join(str(error).split("'")[::2])[:100]
-                found[key] += 1
-                if found[key] == 1:
-                    print(f"\n== seed {seed}, {name}: {key}", file=sys.stderr)
-                    traceback.print_exc()
-                    if options.keep:
-                        (options.keep / f"{seed}.tflite").write_bytes(data)
-    faulthandler.cancel_dump_traceback_later()
-    print(dict(seen), *(f"\n{count} x {key}" for key, count in found.most_common()))
-    return min(1, len(found))
+    for seed in range(options.seed, options.seed + options.count):
+        if time.monotonic() > end:
+            break
+        rng = random.Random(seed)
+        name, build = rng.choice(models)
+        data = build()
+        if data is None:
+            continue
+        data = mutated(data, rng)
+        now.write_bytes(data)
+        faulthandler.dump_traceback_later(_HANGS, exit=True)
+        try:
+            seen[attempt(now, seed, options.verify)] += 1
+        except (Exception, RecursionError) as error:
+            key = _key(error)
+            found[key] += 1
+            if found[key] == 1:
+                print(f"\n== seed {seed}, {name}: {key}", file=sys.stderr)
+                traceback.print_exc()
+                now.replace(folder / f"{seed}.{options.format}")
+        faulthandler.cancel_dump_traceback_later()
+    return seen, found
+
+
+def _key(error: BaseException) -> str:
+    """The same for the same finding."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    if where.name == "attempt":  # the operator tells more
+        return " ".join(str(error).split("'")[::2])[:100]
+    return f"{type(error).__name__} {where.filename}:{where.lineno}"
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ import pytest
 
 from edgerun.formats.tflite_reader import read_model
 from edgerun.formats.tflite_writer import write_model
-from fuzz.decode import decode
-from fuzz.seeds import case_models
+from fuzz.decode_tflite import decode
+from fuzz.seeds import seeds
 from shared_material import needs_shared, shared
 
 FOLDER = Path(__file__).parent.parent
@@ -39,13 +39,20 @@ def test_mutated_models_raise_our_errors_alone(seed: int) -> None:
     assert "'ran'" in fuzz("--seed", str(seed), "--count", str(COUNT // 2), "--verify")
 
 
+@pytest.mark.parametrize("format", ["onnx", "edgerun"])
+def test_mutated_files_of_the_other_formats(format: str) -> None:
+    assert "'ran'" in fuzz("--format", format, "--seed", "1", "--count", str(COUNT))
+
+
 @pytest.mark.parametrize("folder", [pytest.param("models", marks=needs_shared)])
 def test_mutated_models_of_the_shared_folder(folder: str) -> None:
     fuzz("--seed", "7", "--count", "150", "--shared", str(shared(folder)), "--only", ".tflite")
 
 
 def test_a_file_survives_decoding_and_writing() -> None:
-    for _, data in case_models()[::40]:
+    for _, build in seeds("tflite")[::40]:
+        data = build()
+        assert data is not None
         again = read_model(write_model(decode(data)))
         model = read_model(data)
         for a, b in zip(again.subgraphs[0].operators, model.subgraphs[0].operators, strict=True):

@@ -82,3 +82,69 @@ def test_a_qdq_classifier_gives_the_label_of_the_reference() -> None:
         (mine,), (theirs,) = session(image).values(), reference(image).values()
         tied += theirs[0, mine[0].argmax()] == theirs.max()
     assert tied >= 38
+
+
+def test_dynamic_quantisation_gives_the_label_of_onnx_runtime() -> None:
+    path = shared("models/classification/mobilenet_v2_int8_b.onnx")
+    session = edgerun.Session(path)
+    reference = edgerun.Session(path, backend="onnxruntime", optimized=False)
+    files = sorted(shared("datasets/imagenet200").rglob("*.JPEG"))
+    assert len(files) == 200
+    assert session.summary().host_steps == 0
+    same = 0
+    for file in files:
+        image = photograph(str(file))
+        (mine,), (theirs,) = session(image).values(), reference(image).values()
+        same += mine[0].argmax() == theirs[0].argmax()
+    assert same >= 198
+
+
+def test_a_detector_of_dynamic_quanta_agrees_with_onnx_runtime() -> None:
+    """The last bit of a sigmoid moves a quantum, and that some of every layer behind it: by as much as ONNX
+    Runtime's own scores move when its input is 1e-6 larger."""
+    path = shared("models/detection/yolov8n_int8_c.onnx")
+    session = edgerun.Session(path)
+    assert session.summary().host_steps == 0
+    reference = edgerun.Session(path, backend="onnxruntime", optimized=False)
+    for file in sorted(shared("datasets/coco8").rglob("*.jpg")):
+        image = cv2.resize(cv2.imread(str(file)), (320, 320))[:, :, ::-1].transpose(2, 0, 1)[None]
+        feed = np.ascontiguousarray(image.astype(np.float32) / 255)
+        (mine,), (theirs,) = session(feed).values(), reference(feed).values()
+        sure = theirs[0, 4:].max(axis=0) > 0.3
+        assert np.abs(mine[0, 4:] - theirs[0, 4:]).max() < 0.25
+        assert (mine[0, 4:, sure].argmax(axis=1) == theirs[0, 4:, sure].argmax(axis=1)).all()
+        assert overlaps(mine[0, :4, sure], theirs[0, :4, sure]).min(initial=1) > 0.9
+
+
+def overlaps(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Intersection over union of boxes [n, 4]: centre, width and height."""
+    low = np.maximum(a[:, :2] - a[:, 2:] / 2, b[:, :2] - b[:, 2:] / 2)
+    high = np.minimum(a[:, :2] + a[:, 2:] / 2, b[:, :2] + b[:, 2:] / 2)
+    both = np.maximum(high - low, 0).prod(axis=1)
+    union: NDArray[np.float32] = a[:, 2:].prod(axis=1) + b[:, 2:].prod(axis=1) - both
+    return both / union
+
+
+def test_silero_hears_as_onnx_runtime_does_over_frames() -> None:
+    path = shared("models/audio/silero_vad_16k_op15.onnx")
+    ours, theirs = edgerun.Session(path), edgerun.Session(path, backend="onnxruntime", optimized=False)
+    assert ours.in_stages
+    rng = np.random.default_rng(0)
+    states = [np.zeros((2, 1, 128), np.float32)] * 2
+    for _ in range(8):
+        frame = (rng.standard_normal((1, 576)) * 0.3).astype(np.float32)
+        fed = {"input": frame, "sr": np.array(16000)}
+        got, want = ours.run(fed | {"state": states[0]}), theirs.run(fed | {"state": states[1]})
+        for name, array in got.items():
+            np.testing.assert_allclose(array, want[name], rtol=0, atol=2e-5)
+        states = [got["stateN"], want["stateN"]]
+
+
+def test_the_first_run_tells_open_dimensions() -> None:
+    path = shared("models/ocr/ppocrv6_tiny_rec.onnx")
+    session, theirs = edgerun.Session(path), edgerun.Session(path, backend="onnxruntime", optimized=False)
+    for width in (320, 160):
+        feeds = {"x": np.random.default_rng(width).random((1, 3, 48, width), np.float32)}
+        want = theirs.run(feeds)
+        for name, array in session.run(feeds).items():
+            np.testing.assert_allclose(array, want[name], rtol=0, atol=2e-4 * np.abs(want[name]).max())

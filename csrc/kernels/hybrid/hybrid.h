@@ -5,6 +5,7 @@
 //   min_max      lo, hi = the least and greatest of lo, hi and x[0 .. n-1]      (a NaN counts as nothing)
 //   quantize     q = clamp(round(x[i] * inverse) + zero, lo, hi)                round(p) = trunc(p +- 1/2), the
 //                out8[i] = uint8(q + shift), or outf[i] = float(q - zero)       sum in float32; 0 of a NaN
+//                or, with a divisor, q = clamp(round_half_even(x[i] / divisor) + zero, lo, hi), lo of a NaN
 //   finish       s = float(sums[j] - zero * weight_sums[j]), or acc[j]
 //                s = s * (weight_scale[j] * x_scale), or (s * weight_scale[j]) * x_scale
 //                out[j] = clamp(s + bias[j], lo, hi)                            (a NaN stays one)
@@ -22,6 +23,7 @@ struct DynamicQuantizeArgs {
   const float* x = nullptr;
   ptrdiff_t n = 0;
   float inverse = 1;  // finite
+  float divisor = 0;  // where not 0, what x is divided by
   float lo = -127, hi = 127;      // quanta within [-128, 127]
   int32_t shift = 0, zero = 0;
   uint8_t* out8 = nullptr;  // one of the two is null

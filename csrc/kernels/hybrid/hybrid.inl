@@ -42,7 +42,14 @@ ptrdiff_t quantize_run(const DynamicQuantizeArgs& args, ptrdiff_t i) {
   const auto inverse = V::set(args.inverse), zero = V::set(static_cast<float>(args.zero));
   const auto lo = V::set(args.lo), hi = V::set(args.hi);
   const auto far = V::set(1000.0f), minus_far = V::set(-1000.0f);
+  const auto divisor = V::set(args.divisor);
+  const bool divides = args.divisor != 0;
   const auto one = [&](ptrdiff_t at) {
+    if (divides) {
+      const auto p = V::div(V::load(args.x + at), divisor);
+      const auto q = V::to_float(V::round(V::min(V::max(p, minus_far), far)));
+      return V::min(V::max(V::add(q, zero), lo), hi);
+    }
     const auto p = V::mul(V::load(args.x + at), inverse);
     const auto q = round_away<V>(V::min(far, V::max(minus_far, p)));
     return V::min(V::max(V::add(q, zero), lo), hi);

@@ -15,9 +15,11 @@ struct ScalarVec {
   static Int load_u8(const uint8_t* p) { return *p; }
   static Int load_int(const int32_t* p) { return *p; }
   static void store_int(int32_t* p, Int x) { *p = x; }
-  static Int add(Int a, Int b) { return a + b; }
-  static Int sub(Int a, Int b) { return a - b; }
-  static Int mul(Int a, Int b) { return a * b; }
+  // Modulo 2^32, as every vector does.
+  static Int add(Int a, Int b) { return static_cast<Int>(bits(a) + bits(b)); }
+  static Int sub(Int a, Int b) { return static_cast<Int>(bits(a) - bits(b)); }
+  static Int mul(Int a, Int b) { return static_cast<Int>(bits(a) * bits(b)); }
+  static uint32_t bits(Int a) { return static_cast<uint32_t>(a); }
   static Int bit_xor(Int a, Int b) { return a ^ b; }
   template <int kBits>
   static Int shift_right(Int a) {

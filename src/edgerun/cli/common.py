@@ -69,3 +69,24 @@ def print_table(rows: Sequence[Sequence[str]], right: str = "") -> None:
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         click.echo("  ".join(cells).rstrip())
+
+
+def _shape(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """NAME=1x224x224x3, any number of them, as shapes by name."""
+    shapes = {}
+    for value in values:
+        name, _, sizes = value.rpartition("=")
+        if not name or not all(d.isascii() and d.isdigit() for d in sizes.split("x")):
+            raise click.BadParameter(f"expected NAME=1x224x224x3, got {value!r}.")
+        shapes[name] = tuple(map(int, sizes.split("x")))
+    return shapes
+
+
+shape_option = click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    callback=_shape,
+    metavar="NAME=1x224x224x3",
+    help="Another shape for an input; may be given several times.",
+)

@@ -77,7 +77,7 @@ def _draw(model: Path, svg: Path, as_json: bool) -> None:
     from edgerun.cli.graph_svg import draw_graph
     from edgerun.errors import ModelError
     from edgerun.frontends import load_graph
-    from edgerun.frontends.tflite_import import Cut
+    from edgerun.frontends.stages import Cut
 
     try:
         graph = load_graph(existing(model))

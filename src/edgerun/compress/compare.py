@@ -17,8 +17,8 @@ import numpy.typing as npt
 from edgerun.backends.reference import AnyReference, make_reference
 from edgerun.errors import ModelError
 from edgerun.frontends import read_source
+from edgerun.frontends.stages import Cut
 from edgerun.frontends.tflite import TfliteFile
-from edgerun.frontends.tflite_import import Cut
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.op import wrong_elements
 from edgerun.ir.signal import SignalEnergy
@@ -36,15 +36,16 @@ _SMALL = 0.01  # runtimes approximate what is so much smaller than the rest of a
 class Distance:
     """How far an array is from the reference's.
 
-    quanta: the largest difference of integers (0 for floats); relative: of floats, the largest |a - b| /
-    magnitude, where the magnitude of a sum is that of its terms (Op.magnitude), at least a hundredth of the
-    largest |b| of the tensor and, between two runs, that largest itself; sqnr: signal to noise in dB,
-    infinite where the arrays are equal.
+    quanta: the largest difference of integers (0 for floats); differing: how many of them differ;
+    relative: of floats, the largest |a - b| / magnitude, where the magnitude of a sum is that of its terms
+    (Op.magnitude), at least a hundredth of the largest |b| of the tensor and, between two runs, that largest
+    itself; sqnr: signal to noise in dB, infinite where the arrays are equal.
     """
 
     quanta: int = 0
     relative: float = 0.0
     sqnr: float = float("inf")
+    differing: int = 0
 
     @property
     def parted(self) -> bool:
@@ -52,7 +53,10 @@ class Distance:
 
     def worst(self, other: Distance) -> Distance:
         return Distance(
-            max(self.quanta, other.quanta), max(self.relative, other.relative), min(self.sqnr, other.sqnr)
+            max(self.quanta, other.quanta),
+            max(self.relative, other.relative),
+            min(self.sqnr, other.sqnr),
+            self.differing + other.differing,
         )
 
 
@@ -185,13 +189,15 @@ def shaped(array: Array, value: Value) -> Array:
 def distance(mine: Array, truth: Array, kind: TensorType, magnitude: Array | None = None) -> Distance:
     """Between two arrays of one shape and dtype."""
     if mine.dtype.kind == "b" or truth.dtype.kind == "b":
-        return Distance(int(np.not_equal(mine, truth).any()))
+        differ = np.not_equal(mine, truth)
+        return Distance(int(differ.any()), differing=int(differ.sum()))
     a, b = mine.astype(np.float64), truth.astype(np.float64)
     if mine.dtype.kind != "f":
         quanta = int(np.abs(a - b).max(initial=0))
         q = kind.quantization
         scale, zero = (q.step, q.zero) if q is not None and q.per_tensor else (1.0, 0)
-        return Distance(quanta, 0.0, sqnr(scale * (a - zero), scale * (b - zero)))
+        noise = sqnr(scale * (a - zero), scale * (b - zero))
+        return Distance(quanta, 0.0, noise, int(np.count_nonzero(a != b)))
     apart = np.abs(_difference(a, b))
     largest = np.abs(b[np.isfinite(b)]).max(initial=1e-6)
     base = largest if magnitude is None else np.maximum(magnitude.astype(np.float64), _SMALL * largest)

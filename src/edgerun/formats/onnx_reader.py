@@ -12,6 +12,8 @@ from edgerun.errors import FormatError, ModelError
 
 Array = npt.NDArray[np.generic]
 OLDEST_OPSET = 7
+# What protobuf and the onnx package raise, besides errors of their own, where a file makes no sense.
+_NOT_SOUND = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 _NEEDED = "Reading .onnx files needs the package onnx: pip install 'edgerun[onnx]'."
 
 
@@ -32,7 +34,10 @@ def read_onnx(data: bytes, path: str) -> Any:
         raise FormatError(f"{path}: not an ONNX model: it has neither operators nor outputs.")
     _load_external(model, path)
     if model.functions:
-        model = inliner.inline_local_functions(model)
+        try:
+            model = inliner.inline_local_functions(model)
+        except (checker.ValidationError, *_NOT_SOUND) as error:
+            raise FormatError(f"{path}: its functions cannot be inlined: {_first_line(error)}") from error
     opset = opset_of(model)
     if opset < OLDEST_OPSET:
         raise FormatError(f"{path}: it has opset {opset}, edgerun reads {OLDEST_OPSET} and newer.")
@@ -46,7 +51,7 @@ def read_onnx(data: bytes, path: str) -> Any:
             port.type.tensor_type.shape.SetInParent()  # some exporters leave it out; nothing here reads it
     try:
         checker.check_model(model)
-    except checker.ValidationError as error:
+    except (checker.ValidationError, *_NOT_SOUND) as error:
         if not any(o.domain not in ("", "ai.onnx") for o in model.opset_import):
             raise FormatError(f"{path}: the onnx package refuses it: {_first_line(error)}") from error
     return model
@@ -58,13 +63,28 @@ def opset_of(model: Any) -> int:
     return int(versions[0]) if versions else OLDEST_OPSET
 
 
+def dtype_of(port: Any) -> np.dtype[Any]:
+    """The dtype of a port (ValueInfoProto). Raises FormatError where it is no tensor, or of no known type."""
+    from onnx import helper
+
+    kind = port.type.tensor_type.elem_type
+    if not kind:
+        raise FormatError(f"'{port.name}' has no type of elements")
+    try:
+        return np.dtype(helper.tensor_dtype_to_np_dtype(kind))
+    except KeyError as error:
+        raise FormatError(f"'{port.name}' has an unknown type of elements, {error}") from error
+
+
 def array_of(tensor: Any, path: str) -> Array:
     """The read-only array of a TensorProto. Raises FormatError."""
-    from onnx import numpy_helper
+    from onnx import external_data_helper, numpy_helper
 
+    if external_data_helper.uses_external_data(tensor):  # onnx would look for it where the process stands
+        raise FormatError(f"{path}: tensor '{tensor.name}' lies in another file, as a weight alone may.")
     try:
         array: Array = np.ascontiguousarray(numpy_helper.to_array(tensor)).reshape(tuple(tensor.dims))
-    except (TypeError, ValueError, KeyError) as error:
+    except _NOT_SOUND as error:
         raise FormatError(f"{path}: tensor '{tensor.name}' cannot be read: {error}.") from error
     array.setflags(write=False)
     return array
@@ -81,7 +101,7 @@ def _load_external(model: Any, path: str) -> None:
         raise FormatError(f"{path}: its weights lie in other files: open it by its path.")
     try:
         external_data_helper.load_external_data_for_model(model, str(Path(path).parent))
-    except (OSError, ValueError, checker.ValidationError) as error:
+    except (OSError, checker.ValidationError, *_NOT_SOUND) as error:
         raise FormatError(f"{path}: its external weights cannot be read: {_first_line(error)}") from error
 
 

@@ -47,6 +47,10 @@ def encode(value: Any, arrays: Arrays) -> Any:
     return {type(value).__name__: fields}
 
 
+# How what is no dataclass is marked in JSON.
+_TAGS: dict[Any, str] = {np.ndarray: "array", np.dtype: "dtype", bytes: "bytes", Mapping: "map"}
+
+
 class Decoder:
     """JSON values back to what type hints say, over the arrays of a file.
 
@@ -58,15 +62,14 @@ class Decoder:
 
     def decode(self, value: Any, hint: Any, place: str) -> Any:
         """`value` as an instance of `hint`; `place` names it in messages."""
-        for one in _alternatives(hint):
-            if self._looks_like(value, one):
-                return self._decode(value, one, place)
-        name = " or ".join(getattr(h, "__name__", str(h)) for h in _alternatives(hint))
+        for one, origin, arguments in _alternatives(hint):
+            if self._looks_like(value, one, origin):
+                return self._decode(value, one, origin, arguments, place)
+        name = " or ".join(getattr(h, "__name__", str(h)) for h, _, _ in _alternatives(hint))
         raise FormatError(f"{place} should be {name}, it is {str(value)[:80]}.")
 
-    def _looks_like(self, value: Any, hint: Any) -> bool:
+    def _looks_like(self, value: Any, hint: Any, origin: Any) -> bool:
         """Whether the JSON form is that of the hint, whatever is inside."""
-        origin = typing.get_origin(hint) or hint
         if hint in (bool, int, str, types.NoneType):
             return type(value) is hint
         if hint is float:
@@ -77,13 +80,11 @@ class Decoder:
         if not isinstance(value, dict) or len(value) != 1:
             return False
         (tag,) = value
-        names = {np.ndarray: "array", np.dtype: "dtype", bytes: "bytes", Mapping: "map"}
-        if origin in names:
-            return bool(tag == names[origin])
+        if origin in _TAGS or tag in _TAGS.values():
+            return bool(tag == _TAGS.get(origin))
         return tag in self._classes and issubclass(self._classes[tag], origin)
 
-    def _decode(self, value: Any, hint: Any, place: str) -> Any:
-        origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
+    def _decode(self, value: Any, hint: Any, origin: Any, arguments: Any, place: str) -> Any:
         if origin in (tuple, list):
             return self._sequence(value, origin, arguments, place)
         if not isinstance(value, dict):
@@ -131,9 +132,12 @@ class Decoder:
         return cls(**{k: self.decode(v, hints[k], f"{place}, {k}") for k, v in fields.items()})
 
 
-def _alternatives(hint: Any) -> tuple[Any, ...]:
+@functools.cache
+def _alternatives(hint: Any) -> tuple[tuple[Any, Any, tuple[Any, ...]], ...]:
+    """The hints of a union, or the only one, each with its origin and arguments."""
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    return typing.get_args(hint) if union else (hint,)
+    hints = typing.get_args(hint) if union else (hint,)
+    return tuple((one, typing.get_origin(one) or one, typing.get_args(one)) for one in hints)
 
 
 def _element(arguments: tuple[Any, ...]) -> type:

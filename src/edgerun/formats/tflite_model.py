@@ -98,6 +98,11 @@ class SubGraph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
 
+    @property
+    def constants(self) -> dict[int, NDArray[Any]]:
+        """The tensors that the file has the elements of."""
+        return {t.index: t.data for t in self.tensors if t.data is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Signature:

@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from edgerun.errors import EdgerunError, FormatError, InputError, UnsupportedOperatorError
-from edgerun.formats.onnx_reader import array_of, opset_of, read_onnx
+from edgerun.errors import FormatError, InputError, UnsupportedOperatorError
+from edgerun.formats.onnx_functions import inline_functions
+from edgerun.formats.onnx_reader import dtype_of, opset_of, read_onnx
+from edgerun.frontends.onnx_control import CONTROL, decide
+from edgerun.frontends.onnx_import import ScopeImport, attributes_of, guarded, unknown_elsewhere
 from edgerun.frontends.onnx_ops import IMPORTERS
-from edgerun.frontends.onnx_ops.task import Emitted, Import
-from edgerun.ir.graph import Graph, Node, Value
-from edgerun.ir.op import NUMBERS_DO_NOT_FIT
-from edgerun.ir.shape import Reshape
+from edgerun.frontends.onnx_scopes import ABSENT, Scope, ScopeOperator, operator_name, read_scopes
+from edgerun.frontends.stages import Call, Cut, Region
+from edgerun.ir.graph import Graph, Value
 from edgerun.ir.types import Array, Shape, TensorType
 
 
 class OnnxFile:
     """An ONNX file, checked and ready to be imported. Raises FormatError, ModelError.
 
-    It has one entry point, and no signatures.
+    It has one entry point, and no signatures. open_until_run: where open dimensions cannot be 1, the sizes of
+    a run are waited for.
     """
 
     signatures: Mapping[str, Any] = {}
+    open_until_run = True
 
     def __init__(self, data: bytes, path: str) -> None:
         self.path = path
         self.model = read_onnx(data, path)
+        self._opset = opset_of(self.model)
+        inline_functions(self.model, self._opset, lambda node: operator_name(node) in IMPORTERS, path)
         self.metadata: dict[str, bytes | memoryview] = {
             entry.key: entry.value.encode() for entry in self.model.metadata_props
         }
-        self._constants = {t.name: array_of(t, path) for t in self.model.graph.initializer}
+        self.scopes = read_scopes(self.model.graph, path)
+
+    @property
+    def constants(self) -> Mapping[str, Array]:
+        """The weights of the file, by name."""
+        main, stored = self.scopes[0], {t.name for t in self.model.graph.initializer}
+        return {n: a for i, a in main.constants.items() if (n := main.names[i]) in stored}
 
     def entry(self, signature: str | None) -> int:
         if signature is not None:
@@ -42,148 +52,172 @@ class OnnxFile:
     def graph(self, shapes: Mapping[str, Shape] | None = None, signature: str | None = None) -> Graph:
         """The graph, with inputs of other `shapes` where named; dimensions that the file leaves open are 1.
 
-        Raises FormatError, UnsupportedOperatorError (which lists all), InputError for a wrong name or shape.
+        Raises FormatError, UnsupportedOperatorError (which lists all), Cut where it cannot be one graph,
+        InputError for a wrong name or shape.
         """
         self.entry(signature)
-        emitted = Emitted()
-        values = {name: _constant(name, array) for name, array in self._constants.items()}
+        importing = ScopeImport(self.path, self.scopes, 0, self._opset)
         inputs = self._inputs(shapes or {})
-        values |= {value.name: value for value in inputs}
-        emitted.names.update(values)
-        emitted.names.update(name for node in self.model.graph.node for name in node.output)
-        refused: list[str] = []
-        unknown: set[str] = set()  # what operators that were refused would have computed
-        for index, node in enumerate(self.model.graph.node):
-            place = f"operator {index} {_name(node)}" + (f" '{node.name}'" if node.name else "")
-            if unknown.intersection(node.input):
-                unknown.update(node.output)
-                if _name(node) not in IMPORTERS:
-                    refused.append(f"  {place}: there is no importer for it")
-                continue
-            try:
-                self._import(emitted, values, node, index)
-            except UnsupportedOperatorError as error:
-                refused.append(f"  {place}: {error}")
-                unknown.update(node.output)
-            except FormatError as error:
-                raise FormatError(f"{self.path}: {place}: {error}.") from error
-            except EdgerunError as error:
-                raise FormatError(f"{self.path}: {place}: {error}") from error
-            except (AttributeError, *NUMBERS_DO_NOT_FIT) as error:
-                message = f"{self.path}: {place}: its operands or attributes do not fit it ({error})."
-                raise FormatError(message) from error
-        if refused:
-            count = len(self.model.graph.node)
-            raise UnsupportedOperatorError(
-                f"{self.path}: {len(refused)} of {count} operators are not supported:\n" + "\n".join(refused)
-            )
-        outputs = [self._output(emitted, values, o.name) for o in self.model.graph.output]
-        graph = Graph(self.path, inputs, outputs, emitted.nodes, dict(self.metadata))
+        for value in inputs:
+            importing.values[value.index] = value
+            importing.taken.add(value.name)
+        try:
+            importing.run()
+        except Cut:
+            importing.refused += unknown_elsewhere(self.path, self.scopes, self._opset)
+            raise
+        finally:
+            self._raise_refused(importing.refused)
+        outputs = [importing.result(i) for i in self.scopes[0].outputs]
+        graph = Graph(self.path, inputs, outputs, importing.emitted.nodes, dict(self.metadata))
         graph.check()
         return graph
 
     def ports(self, shapes: Mapping[str, Shape] | None = None, signature: str | None = None) -> Graph:
-        """The inputs of the file, without what is between."""
+        """The inputs and outputs as the file declares them, without what is between; sizes that it leaves
+        open are 1."""
         self.entry(signature)
-        return Graph(self.path, self._inputs(shapes or {}), [], [], dict(self.metadata))
+        outputs = [self._port(port, i) for port, i in self._outputs()]
+        return Graph(self.path, self._inputs(shapes or {}), outputs, [], dict(self.metadata))
 
     def free_dimensions(self, signature: str | None = None) -> list[frozenset[int]]:
         """Of each input, the dimensions that may have another size: those that the file leaves open, and the
         first one, the batch."""
         free = []
-        for port in self._ports():
+        for port in self.scopes[0].ports:
             sizes = port.type.tensor_type.shape.dim
-            open_ones = {i for i, d in enumerate(sizes) if d.dim_value <= 0}
+            open_ones = {i for i, d in enumerate(sizes) if _is_open(d)}
             free.append(frozenset(open_ones | ({0} if len(sizes) else set())))
         return free
 
     def operator_names(self, signature: str | None = None) -> tuple[str, ...]:
-        return tuple(_name(node) for node in self.model.graph.node)
+        return tuple(operator.name for operator in self.scopes[0].operators)
 
     def weight_bytes(self, signature: str | None = None) -> int:
-        return sum(array.nbytes for array in self._constants.values())
+        return sum(a.nbytes for scope in self.scopes for a in scope.constants.values())
+
+    # -- stages --
+
+    @property
+    def subgraphs(self) -> Sequence[Scope]:
+        return self.scopes
+
+    def initial_variables(self) -> dict[str, Array]:
+        """None: ONNX has no variables."""
+        return {}
+
+    def type_of(self, index: int, tensor: int, array: Array) -> TensorType:
+        """The type of a tensor of scope `index` when it holds this array."""
+        return TensorType(array.shape, array.dtype)
+
+    def region(
+        self,
+        index: int,
+        begin: int,
+        types: Mapping[int, TensorType],
+        arrays: Mapping[int, Array],
+        variables: Mapping[str, Array],
+    ) -> Region:
+        """As many operators of scope `index` from `begin` on as can be one graph (see stages.StagedFile)."""
+        scope = self.scopes[index]
+        importing = ScopeImport(self.path, self.scopes, index, self._opset)
+        inputs = {i: importing.declare(i, kind, arrays.get(i)) for i, kind in types.items()}
+        end, wanted = len(scope.operators), None
+        try:
+            importing.run(begin)
+        except Cut as cut:
+            end, wanted = cut.operator.index, cut.wanted
+        self._raise_refused(importing.refused)
+        written = {i for o in scope.operators[begin:end] for i in o.outputs}
+        later = set(scope.outputs).union(*(o.inputs for o in scope.operators[end:]))
+        needed = sorted((written & later) - scope.constants.keys() - {ABSENT})
+        known = {i: v.data for i in needed if (v := importing.values[i]).data is not None}
+        computed = [i for i in needed if i not in known]
+        outputs = [importing.result(i) for i in computed]
+        nodes = importing.emitted.nodes
+        read = {v for node in nodes for v in node.inputs}
+        fed = {i: v for i, v in inputs.items() if v in read and v.data is None}
+        name = f"{self.path}, operators {begin} to {end - 1}"
+        graph = Graph(name, list(fed.values()), outputs, nodes, dict(self.metadata))
+        graph.check()
+        return Region(graph, begin, end, tuple(fed), tuple(computed), wanted, known=known)
+
+    def decide(
+        self, index: int, region: Region, arrays: Mapping[int, Array], call: Call
+    ) -> dict[int, Array]:
+        """Runs the operator at the end of a region for the tensors that are there: what it writes."""
+        operator = self.scopes[index].operators[region.end]
+        if operator.name not in CONTROL:
+            return guarded(self.path, operator, lambda: self._by_itself(index, operator, arrays))
+        names = self.scopes[index].names
+        inputs = [arrays.get(i) for i in operator.own_inputs]
+        captured = {names[i]: arrays[i] for i in operator.inputs if i != ABSENT}
+        attributes = attributes_of(operator.node, self.path) if operator.name == "Scan" else {}
+        results = guarded(
+            self.path,
+            operator,
+            lambda: decide(self.scopes, operator, inputs, captured, attributes, call),
+        )
+        if len(results) < len(operator.outputs):
+            raise FormatError(
+                f"{self.path}: {operator.place}: it has {len(operator.outputs)} outputs, its body "
+                f"makes {len(results)}."
+            )
+        return {i: array for i, array in zip(operator.outputs, results, strict=False) if i != ABSENT}
+
+    def _by_itself(
+        self, index: int, operator: ScopeOperator, arrays: Mapping[int, Array]
+    ) -> dict[int, Array]:
+        """An operator whose output's shape depends on its data: imported with all operands known, it is
+        computed at once."""
+        importing = ScopeImport(self.path, self.scopes, index, self._opset)
+        importing.emitted.at_once = True
+        for i in operator.inputs:
+            if i != ABSENT and i not in importing.values:
+                importing.declare(i, self.type_of(index, i, arrays[i]), arrays[i])
+        importing.import_one(operator)
+        made = {i: importing.values[i].data for i in operator.outputs if i in importing.values}
+        return {i: array for i, array in made.items() if array is not None}
+
+    def _raise_refused(self, refused: Sequence[str]) -> None:
+        count = sum(len(scope.operators) for scope in self.scopes)
+        if refused:
+            raise UnsupportedOperatorError(
+                f"{self.path}: {len(refused)} of {count} operators are not supported:\n" + "\n".join(refused)
+            )
 
     # -- ports --
 
-    def _ports(self) -> list[Any]:
-        """The inputs that are fed: older files list the weights among them."""
-        return [port for port in self.model.graph.input if port.name not in self._constants]
+    def _outputs(self) -> list[tuple[Any, int]]:
+        return list(zip(self.model.graph.output, self.scopes[0].outputs, strict=True))
+
+    def _port(self, port: Any, index: int) -> Value:
+        if not port.type.tensor_type.elem_type:
+            raise UnsupportedOperatorError(f"{self.path}: '{port.name}' is no tensor.")
+        shape = tuple(1 if _is_open(d) else int(d.dim_value) for d in port.type.tensor_type.shape.dim)
+        try:
+            dtype = dtype_of(port)
+        except FormatError as error:
+            raise FormatError(f"{self.path}: {error}.") from error
+        if dtype.hasobject:
+            raise UnsupportedOperatorError(f"{self.path}: '{port.name}' holds texts, no numbers.")
+        return Value(port.name, TensorType(shape, dtype), index)
 
     def _inputs(self, shapes: Mapping[str, Shape]) -> list[Value]:
-        from onnx import helper
-
-        inputs = []
-        for port in self._ports():
-            kind = port.type.tensor_type
-            if not kind.elem_type:
-                raise UnsupportedOperatorError(f"{self.path}: input '{port.name}' is no tensor.")
-            dtype = np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
-            shape = tuple(max(int(d.dim_value), 1) for d in kind.shape.dim)
-            if port.name in shapes:
-                shape = _sizes(port.name, shapes[port.name], shape)
-            inputs.append(Value(port.name, TensorType(shape, dtype)))
+        main = self.scopes[0]
+        inputs = [self._port(port, i) for port, i in zip(main.ports, main.inputs, strict=True)]
         names = [value.name for value in inputs]
-        for name in shapes:
+        for name, shape in shapes.items():
             if name not in names:
                 raise InputError(f"There is no input {name!r}; the inputs are {sorted(names)}.")
+            value = inputs[names.index(name)]
+            value.type = value.type.with_shape(_sizes(name, shape, value.type.shape))
         return inputs
 
-    def _output(self, emitted: Emitted, values: Mapping[str, Value], name: str) -> Value:
-        """The value of an output, under its own name."""
-        if name not in values:
-            raise FormatError(f"{self.path}: the output '{name}' is never written.")
-        value = values[name]
-        if value.name == name:
-            return value
-        made = Value(name, value.type)
-        emitted.nodes.append(Node(Reshape(value.type.shape), [value], [made]))
-        return made
 
-    # -- operators --
-
-    def _import(self, emitted: Emitted, values: dict[str, Value], node: Any, index: int) -> None:
-        importer = IMPORTERS.get(_name(node))
-        if importer is None:
-            raise UnsupportedOperatorError("there is no importer for it")
-        outputs = list(node.output)
-        while outputs and not outputs[-1]:
-            outputs.pop()
-        inputs = [self._operand(values, name) for name in node.input]
-        attributes = {a.name: self._attribute(a) for a in node.attribute}
-        task = Import(emitted, node.op_type, inputs, outputs, attributes, opset_of(self.model), index)
-        with np.errstate(all="ignore"):
-            made = importer(task)
-        results = [made] if isinstance(made, Value) else list(made)
-        for name, value in zip(outputs, results, strict=True):
-            if name in values:
-                raise FormatError(f"'{name}' is written twice")
-            if value.name not in values:  # what an importer made has the name of nothing in the file
-                value.name = name
-            values[name] = value
-
-    def _operand(self, values: Mapping[str, Value], name: str) -> Value | None:
-        if not name:
-            return None
-        if name not in values:
-            raise FormatError(f"it reads '{name}', which nothing has written")
-        return values[name]
-
-    def _attribute(self, attribute: Any) -> Any:
-        from onnx import AttributeProto, helper
-
-        if attribute.type == AttributeProto.TENSOR:
-            return array_of(attribute.t, self.path)
-        value = helper.get_attribute_value(attribute)
-        return value.decode(errors="replace") if isinstance(value, bytes) else value
-
-
-def _name(node: Any) -> str:
-    own = node.domain in ("", "ai.onnx")
-    return str(node.op_type) if own else f"{node.domain}.{node.op_type}"
-
-
-def _constant(name: str, array: Array) -> Value:
-    return Value(name, TensorType(array.shape, array.dtype), data=array)
+def _is_open(dimension: Any) -> bool:
+    """Whether the file says nothing of its size; some writers put a negative number there."""
+    return not dimension.HasField("dim_value") or dimension.dim_value < 0
 
 
 def _sizes(name: str, shape: Shape, declared: Shape) -> Shape:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from edgerun.errors import InputError, UnsupportedOperatorError
 from edgerun.formats.archive import appended_metadata
-from edgerun.formats.tflite_model import Signature
+from edgerun.formats.tflite_model import Signature, SubGraph
 from edgerun.formats.tflite_reader import read_model
+from edgerun.frontends.stages import Call, Cut, Region
 from edgerun.frontends.tflite_constants import check_expanded
+from edgerun.frontends.tflite_control import check_control, decide
 from edgerun.frontends.tflite_import import (
-    Cut,
     Imported,
     SubgraphImport,
     assigned_once,
@@ -23,26 +23,13 @@ from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.types import Array, Shape, TensorType
 
 
-@dataclass(frozen=True)
-class Region:
-    """Operators begin .. end-1 of a subgraph as a graph, and what stands at `end`.
+class TfliteFile:
+    """A TFLite file, checked and ready to be imported. Raises FormatError, QuantizationError.
 
-    inputs, outputs: the tensors of the graph's inputs and outputs. wanted: the tensor whose value the next
-    region must know. Otherwise the operator at `end`, if there is one, is run by itself: as `nodes` where
-    the shape of its output depends on its data, else it is control flow.
+    open_until_run: see OnnxFile.
     """
 
-    graph: Graph
-    begin: int
-    end: int
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    wanted: int | None
-    nodes: tuple[Node, ...]
-
-
-class TfliteFile:
-    """A TFLite file, checked and ready to be imported. Raises FormatError, QuantizationError."""
+    open_until_run = False
 
     def __init__(self, data: bytes, path: str) -> None:
         self.path = path
@@ -116,7 +103,9 @@ class TfliteFile:
         return tuple(o.name for o in self.model.subgraphs[self.entry(signature)].operators)
 
     def initial_variables(self) -> dict[str, Array]:
-        """What the CALL_ONCE operators of the file assign, by the names of the variables."""
+        """What the CALL_ONCE operators of the file assign, by the names of the variables. Raises FormatError
+        where operators that run subgraphs do not fit them."""
+        check_control(self.path, self.model)
         found: dict[str, Array] = {}
         for subgraph in self.model.subgraphs:
             for once in subgraph.operators:
@@ -129,10 +118,14 @@ class TfliteFile:
         tensors = self.model.subgraphs[self.entry(signature)].tensors
         return sum(t.data.nbytes for t in tensors if t.data is not None)
 
-    def type_of(self, index: int, tensor: int, shape: Shape) -> TensorType:
-        """The type of a tensor of subgraph `index` when it has this shape."""
+    @property
+    def subgraphs(self) -> Sequence[SubGraph]:
+        return self.model.subgraphs
+
+    def type_of(self, index: int, tensor: int, array: Array) -> TensorType:
+        """The type of a tensor of subgraph `index` when it holds this array."""
         scope = self._begin(index, resized=True)
-        return scope.tensors.type_of(scope.tensors.tensors[tensor]).with_shape(shape)
+        return scope.tensors.type_of(scope.tensors.tensors[tensor]).with_shape(array.shape)
 
     def region(
         self,
@@ -182,6 +175,12 @@ class TfliteFile:
         graph.states = scope.imported.states() + scope.imported.constant_variables()
         graph.check()
         return Region(graph, begin, end, inputs, outputs, wanted, last)
+
+    def decide(
+        self, index: int, region: Region, arrays: Mapping[int, Array], call: Call
+    ) -> dict[int, Array]:
+        """Runs the operator at the end of a region for the tensors that are there: what it writes."""
+        return decide(self.path, self.model.subgraphs[index].operators[region.end], region, arrays, call)
 
     def _begin(self, index: int, resized: bool) -> SubgraphImport:
         return SubgraphImport(Imported(self.path, self.model, resized), index)

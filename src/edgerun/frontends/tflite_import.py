@@ -10,6 +10,7 @@ import numpy as np
 from edgerun import knobs
 from edgerun.errors import FormatError, ModelError, UnsupportedOperatorError
 from edgerun.formats.tflite_model import Model, Operator, Tensor
+from edgerun.frontends.stages import Cut
 from edgerun.frontends.tflite_ops import IMPORTERS
 from edgerun.frontends.tflite_ops.task import Import, Known, NeedsValue
 from edgerun.frontends.tflite_tensors import Names, Tensors
@@ -96,24 +97,6 @@ def _filled(kind: TensorType, element: int) -> Array:
     array = np.full(kind.shape, element, kind.dtype)
     array.setflags(write=False)
     return array
-
-
-class Cut(UnsupportedOperatorError):
-    """An operator that cannot be part of one fixed program: control flow, or a shape that depends on data.
-
-    operator: which; wanted: the tensor whose value must be known first, when that is all it takes;
-    nodes: what computes it, when its outputs alone depend on the data.
-    """
-
-    def __init__(
-        self,
-        operator: Operator,
-        reason: str,
-        wanted: int | None = None,
-        nodes: tuple[Node, ...] = (),
-    ) -> None:
-        super().__init__(reason)
-        self.operator, self.wanted, self.nodes = operator, wanted, nodes
 
 
 class SubgraphImport:

@@ -36,6 +36,39 @@ class BitwiseXor(_Bitwise):
 
 
 @dataclass(frozen=True)
+class BitwiseAnd(_Bitwise):
+    """a & b."""
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (np.asarray(arrays[0] & arrays[1]),)  # type: ignore[operator]
+
+
+@dataclass(frozen=True)
+class BitwiseOr(_Bitwise):
+    """a | b."""
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (np.asarray(arrays[0] | arrays[1]),)  # type: ignore[operator]
+
+
+@dataclass(frozen=True)
+class Shift(_Bitwise):
+    """a << b or a >> b, the sign kept; where b is negative or not below the number of bits, what shifting
+    out every bit leaves: -1 to the right of a negative a, otherwise 0."""
+
+    left: bool
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        a, b = arrays
+        inside = (b >= 0) & (b < 8 * a.dtype.itemsize)  # type: ignore[operator]
+        by = np.where(inside, b, b.dtype.type(0))
+        if self.left:
+            return (np.where(inside, np.left_shift(a, by), a.dtype.type(0)),)
+        signs = np.where(a < 0, ~a.dtype.type(0), a.dtype.type(0))  # type: ignore[operator]
+        return (np.where(inside, np.right_shift(a, by), signs),)
+
+
+@dataclass(frozen=True)
 class RightShift(_Bitwise):
     """a >> b, the sign kept; b is brought into 0 .. bits - 1."""
 

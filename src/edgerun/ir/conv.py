@@ -45,6 +45,7 @@ class _Windowed(SumOfProducts, abstract=True):
     padding: Padding = (0, 0, 0, 0)
     clamp: Clamp = NO_CLAMP
     asymmetric: bool = False
+    by_tensor: bool = False
 
     def _check(self, x: TensorType, w: TensorType, bias: TensorType | None, channels: int) -> None:
         expect(len(x.shape) == 4 and len(w.shape) == 4, f"{self.name} needs 4-D tensors, got {x} and {w}.")
@@ -136,6 +137,7 @@ class FullyConnected(SumOfProducts):
     keep_dims: bool = False
     clamp: Clamp = NO_CLAMP
     asymmetric: bool = False
+    by_tensor: bool = False
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         x, w, *rest = types

@@ -232,6 +232,8 @@ class Unary(Op, abstract=True):
         else:
             supported(x.is_8bit, f"{self.name} does not take {x}.")
             supported(self.out.dtype in (INT8, UINT8), f"{self.name} of {x} gives 8 bits, not {self.out}.")
+            for kind in (x, self.out):
+                supported(kind.quantization is not None, f"{self.name} does not take {x} to {self.out}.")
         return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
 
     def table(self, element: Element) -> Array:

@@ -45,27 +45,35 @@ class Gather(Op):
 
 @dataclass(frozen=True)
 class GatherNd(Op):
-    """x[i, j, ...] for each list (i, j, ...) in the last dimension of the indices.
+    """x[i, j, ...] for each list (i, j, ...) in the last dimension of the indices, whose first `batch_dims`
+    dimensions go along with x's.
 
     An index that is out of range, where TFLite fails, takes the nearest entry of its dimension.
     """
 
+    batch_dims: int = 0
+
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         x, indices = types
+        b = self.batch_dims
         expect(
-            len(indices.shape) > 0 and 1 <= indices.shape[-1] <= len(x.shape),
-            f"GatherNd: {indices} does not fit {x}.",
+            0 <= b < len(indices.shape)
+            and 1 <= indices.shape[-1] <= len(x.shape) - b
+            and x.shape[:b] == indices.shape[:b],
+            f"GatherNd: {indices} does not fit {x}" + (f" with {b} batch dimensions." if b else "."),
         )
         depth = indices.shape[-1]
-        _expect_indices(self, x.shape[:depth], indices)
-        return (x.with_shape((*indices.shape[:-1], *x.shape[depth:])),)
+        _expect_indices(self, x.shape[b : b + depth], indices)
+        return (x.with_shape((*indices.shape[:-1], *x.shape[b + depth :])),)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         x, indices = arrays
-        depth = indices.shape[-1]
-        dims = np.array(x.shape[:depth], np.int64)
+        b, depth = self.batch_dims, indices.shape[-1]
+        dims = np.array(x.shape[b : b + depth], np.int64)
         inside = np.clip(indices.astype(np.int64), 0, dims - 1)
-        return (np.array(x[tuple(np.moveaxis(inside, -1, 0))], order="C"),)
+        batch = np.ix_(*map(np.arange, x.shape[:b]))
+        own = (p.reshape(p.shape + (1,) * (indices.ndim - 1 - b)) for p in batch)
+        return (np.array(x[(*own, *np.moveaxis(inside, -1, 0))], order="C"),)
 
 
 @dataclass(frozen=True)

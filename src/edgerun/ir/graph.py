@@ -94,7 +94,12 @@ class Graph:
         yield from self.results()
 
     def check(self) -> None:
-        """Raises ModelError unless every value is written once, before it is read, with the inferred type."""
+        """Raises ModelError unless every value is written once, before it is read, with the inferred type,
+        and inputs and outputs have names of their own."""
+        for role, ports in (("inputs", self.inputs), ("outputs", self.outputs)):
+            names = [value.name for value in ports]
+            if len(set(names)) < len(names):
+                raise ModelError(f"{self.name}: the {role} need names of their own, they are {names}.")
         known = {*self.inputs, *(state.read for state in self.states)}
         for node in self.nodes:
             for value in node.inputs:

@@ -95,19 +95,17 @@ class L2Normalization(_OfRows):
 
 @dataclass(frozen=True)
 class LocalResponseNormalization(_OfRows):
-    """x[c] * (bias + alpha * sum of x[k]^2 for c - radius <= k < c + radius)^-beta, over the last dimension.
-
-    The window ends before c + radius, as TFLite's does (TensorFlow's includes it).
-    """
+    """x[c] * (bias + alpha * sum of x[k]^2 over c - before <= k < c + after)^-beta, by the last dimension."""
 
     folds = False
-    radius: int
+    before: int
+    after: int
     bias: float
     alpha: float
     beta: float
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
-        expect(self.radius >= 0, f"The radius must not be negative, got {self.radius}.")
+        expect(min(self.before, self.after) >= 0, f"{self}: its window must not begin behind its entry.")
         return self._of_float(types[0])
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
@@ -116,7 +114,7 @@ class LocalResponseNormalization(_OfRows):
         total = np.zeros_like(x)
         n = x.shape[-1]
         for c in range(n):
-            total[..., c] = squares[..., max(0, c - self.radius) : c + self.radius].sum(axis=-1)
+            total[..., c] = squares[..., max(0, c - self.before) : c + self.after].sum(axis=-1)
         base = self.bias + self.alpha * total
         with np.errstate(all="ignore"):
             return (rounded(x * elementary.power(base, np.full_like(base, -self.beta))),)

@@ -124,6 +124,12 @@ class ReduceProd(Reduction):
     def takes(self, kind: TensorType) -> bool:
         return super().takes(kind) or kind.is_plain_integer
 
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        inferred = super().infer(*types)
+        if types[0].quantization is not None and (types[0].is_8bit or types[0].is_int16):
+            quantization_of(self.out)
+        return inferred
+
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         (x,), (kind,) = arrays, types
         if kind.quantization is not None and (kind.is_8bit or kind.is_int16):
@@ -189,10 +195,12 @@ class ReduceAll(_OfBools):
 
 @dataclass(frozen=True)
 class _Arg(Op, abstract=True):
-    """Along one axis, which is dropped: the first index of the greatest or least element, int32 or int64."""
+    """Along one axis, which is dropped: the first index of the greatest or least element, or the last one,
+    int32 or int64."""
 
     out: Element
     axis: int
+    last: bool = False
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
@@ -203,18 +211,27 @@ class _Arg(Op, abstract=True):
         shape: Shape = x.shape[: self.axis] + x.shape[self.axis + 1 :]
         return (TensorType(shape, self.out.dtype),)
 
+    def find(self, x: Array) -> Array:
+        """The first index."""
+        raise NotImplementedError
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        (x,) = arrays
+        index = x.shape[self.axis] - 1 - self.find(np.flip(x, self.axis)) if self.last else self.find(x)
+        return (np.asarray(index).astype(self.out.dtype),)
+
 
 @dataclass(frozen=True)
 class ArgMax(_Arg):
     """Where the greatest element is."""
 
-    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        return (np.asarray(np.argmax(arrays[0], axis=self.axis)).astype(self.out.dtype),)
+    def find(self, x: Array) -> Array:
+        return np.asarray(np.argmax(x, axis=self.axis))
 
 
 @dataclass(frozen=True)
 class ArgMin(_Arg):
     """Where the least element is."""
 
-    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        return (np.asarray(np.argmin(arrays[0], axis=self.axis)).astype(self.out.dtype),)
+    def find(self, x: Array) -> Array:
+        return np.asarray(np.argmin(x, axis=self.axis))

@@ -51,7 +51,8 @@ class ResizeNearestNeighbor(_Resize):
     def _takes(self, kind: TensorType) -> bool:
         return super()._takes(kind) or kind.dtype in (BOOL, INT32, INT64)
 
-    def _pixels(self, size: int, out: int) -> Indices:
+    def pixels(self, size: int, out: int) -> Indices:
+        """The input index of each of `out` output indices along a side of `size`."""
         numerator, denominator = self._scale(size, out)
         scale = np.float32(numerator) / np.float32(denominator)
         position = (np.arange(out, dtype=np.float32) + np.float32(0.5 * self.half_pixel_centers)) * scale
@@ -59,7 +60,7 @@ class ResizeNearestNeighbor(_Resize):
         return np.clip(nearest.astype(np.int64), 0, size - 1)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        rows, columns = map(self._pixels, arrays[0].shape[1:3], self.size)
+        rows, columns = map(self.pixels, arrays[0].shape[1:3], self.size)
         return (arrays[0][:, rows][:, :, columns],)
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from edgerun.ir.along import check_update, updated
 from edgerun.ir.op import Op, expect, supported
 from edgerun.ir.types import FLOAT32, INT32, Array, TensorType
 
@@ -149,3 +150,36 @@ class Dilate(Op):
         y = np.full(self.infer(*types)[0].shape, fill.reshape(()), x.dtype)
         y[tuple(slice(None, None, s) for s in self.steps)] = x
         return (y,)
+
+
+@dataclass(frozen=True)
+class UpdateNd(Op):
+    """Inputs: x, indices [..., depth] (int32 or int64), updates [..., rest of x's shape] -> x, where each
+    update replaced or changed the part at its index.
+
+    Of several updates at one place, "none" takes the last one, the others all. An index that is out of
+    range is left out.
+    """
+
+    update: str = "none"
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        x, indices, updates = types
+        depth = indices.shape[-1] if indices.shape else 0
+        expect(
+            0 < depth <= len(x.shape)
+            and indices.is_plain_integer
+            and updates.shape == (*indices.shape[:-1], *x.shape[depth:])
+            and updates.element == x.element,
+            f"UpdateNd: {updates} at {indices} do not fit {x}.",
+        )
+        check_update(self, self.update, x)
+        return (x,)
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        x, indices, updates = arrays
+        depth = indices.shape[-1]
+        places = indices.reshape(-1, depth).astype(np.int64)
+        inside = ((places >= 0) & (places < np.array(x.shape[:depth]))).all(axis=-1)
+        updates = updates.reshape(len(places), *x.shape[depth:])
+        return (updated(x, tuple(places[inside].T), updates[inside], self.update),)

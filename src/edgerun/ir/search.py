@@ -14,13 +14,15 @@ from edgerun.ir.types import INT32, INT64, Array, TensorType
 
 @dataclass(frozen=True)
 class TopK(Op):
-    """The `k` largest entries of the last dimension, the largest first, and their indices (int32 or int16).
+    """The `k` largest entries of the last dimension, the largest first, and their indices (an integer dtype);
+    or the smallest ones, the smallest first.
 
-    Of equal ones the first comes first; a NaN counts as minus infinity.
+    Of equal ones the first comes first; a NaN counts as minus infinity, or as infinity among the smallest.
     """
 
     k: int
     dtype: np.dtype[np.generic] = INT32  # of the indices
+    smallest: bool = False
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
@@ -35,7 +37,10 @@ class TopK(Op):
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         (x,) = arrays
         # What sorts ascending where x descends; -x would overflow.
-        key = np.where(np.isnan(x), np.inf, np.negative(x)) if types[0].is_float else np.invert(x)
+        if types[0].is_float:
+            key = np.where(np.isnan(x), np.inf, x if self.smallest else np.negative(x))
+        else:
+            key = x if self.smallest else np.invert(x)
         indices = np.argsort(key, axis=-1, kind="stable")[..., : self.k]
         return np.take_along_axis(x, indices, -1), indices.astype(self.dtype)
 
@@ -67,6 +72,45 @@ class Unique(Op):
         values, first, inverse = np.unique(arrays[0], return_index=True, return_inverse=True)
         order = np.argsort(first)
         return values[order], np.argsort(order)[inverse].astype(self.dtype)
+
+
+@dataclass(frozen=True)
+class Distinct(Op):
+    """The distinct entries along `axis` (None: of all elements, as a list), ascending or in the order of
+    their appearance; and as int64: where each comes first, for each entry which it is, how often each is.
+    """
+
+    data_dependent = True
+    axis: int | None = None
+    ascending: bool = True
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        raise UnsupportedOperatorError("the shape of its result depends on the values that it is given")
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        axis = self.axis
+        values, first, which, counts = np.unique(
+            arrays[0], return_index=True, return_inverse=True, return_counts=True, axis=axis
+        )
+        which = which.reshape(-1)
+        if not self.ascending:
+            order = np.argsort(first)
+            values, first, counts = np.take(values, order, axis or 0), first[order], counts[order]
+            which = np.argsort(order)[which]
+        return values, *(a.astype(INT64) for a in (first, which, counts))
+
+
+@dataclass(frozen=True)
+class Head(Op):
+    """Inputs: x, a count. The first `count` entries of x."""
+
+    data_dependent = True
+
+    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
+        raise UnsupportedOperatorError("the shape of its result depends on the values that it is given")
+
+    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
+        return (arrays[0][: int(arrays[1].reshape(()))],)
 
 
 @dataclass(frozen=True)

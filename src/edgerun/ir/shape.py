@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -280,34 +281,49 @@ class BroadcastArgs(Op):
 
 
 @dataclass(frozen=True)
-class Cumsum(Op):
-    """Running sums along `axis`, of integers (modulo 2^n) or floats."""
+class _Cumulative(Op, abstract=True):
+    """Running sums or products along `axis`, of integers (modulo 2^n) or floats."""
 
     axis: int
     exclusive: bool = False
     reverse: bool = False
+    combine: ClassVar[np.ufunc]
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
-        expect(0 <= self.axis < len(x.shape), f"Cumsum: no axis {self.axis} in {x}.")
-        supported(x.is_plain_integer or x.is_float, f"Cumsum of {x}.")
+        expect(0 <= self.axis < len(x.shape), f"{self.name}: no axis {self.axis} in {x}.")
+        supported(x.is_plain_integer or x.is_float, f"{self.name} of {x}.")
         return (x,)
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         dtype = np.dtype(np.float64) if types[0].is_float else types[0].dtype
-        return (self._sums(arrays[0].astype(dtype)).astype(types[0].dtype),)
+        return (self._running(arrays[0].astype(dtype)).astype(types[0].dtype),)
 
     def magnitude(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        return (np.maximum(self._sums(np.abs(arrays[0].astype(np.float64))), 1e-6),)
+        return (np.maximum(self._running(np.abs(arrays[0].astype(np.float64))), 1e-6),)
 
-    def _sums(self, x: Array) -> Array:
+    def _running(self, x: Array) -> Array:
         x = np.flip(x, self.axis) if self.reverse else x
-        y = np.cumsum(x, axis=self.axis, dtype=x.dtype)
+        y = self.combine.accumulate(x, axis=self.axis, dtype=x.dtype)
         if self.exclusive:
             # Not y - x: an infinite or large x must not touch the sums before it.
             y = np.roll(y, 1, self.axis)
-            y[(slice(None),) * self.axis + (0,)] = 0
+            y[(slice(None),) * self.axis + (slice(0, 1),)] = self.combine.identity
         return np.ascontiguousarray(np.flip(y, self.axis) if self.reverse else y)
+
+
+@dataclass(frozen=True)
+class Cumsum(_Cumulative):
+    """Running sums."""
+
+    combine = np.add
+
+
+@dataclass(frozen=True)
+class Cumprod(_Cumulative):
+    """Running products."""
+
+    combine = np.multiply
 
 
 def _padded(op: Op, x: TensorType, before: tuple[int, ...], after: tuple[int, ...]) -> Shape:

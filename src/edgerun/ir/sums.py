@@ -5,7 +5,8 @@ integer  x and weights 8 bit: exact sums, one requantisation. Float64 matrix pro
 int16    x int16, weights int8: TFLite's own arithmetic (ir/int16.py).
 float    x and weights float32: float64 sums, rounded once.
 hybrid   x float32, weights int8 (TFLite's dynamic range): each image of x is quantised by its own range,
-         the sums are exact, and become floats in TFLite's own order of float32 operations.
+         the sums are exact, and become floats in TFLite's own order of float32 operations. With by_tensor
+         x is quantised whole, as ONNX's DynamicQuantizeLinear does.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from edgerun.ir.op import (
     Op,
     centered,
     expect,
+    flushed,
     output_multiplier,
     quantization_of,
     requantize,
@@ -41,6 +43,7 @@ class SumOfProducts(Op, abstract=True):
     out: Element
     clamp: Clamp
     asymmetric: bool
+    by_tensor: bool = False  # whether it quantises x whole, as ONNX does; where a subclass has that
 
     def _products(self, x: Reals, w: Reals) -> Reals:
         """The sums, with one output channel per weight scale in the last dimension."""
@@ -112,10 +115,15 @@ class SumOfProducts(Op, abstract=True):
     def _hybrid(
         self, types: Sequence[TensorType], x: Array, w: Array, bias: Array | None
     ) -> npt.NDArray[np.float32]:
-        q, x_scale, _ = quantize_dynamic(x.reshape(self._images(*types[:2]), -1), self.asymmetric)
+        images = self._images(*types[:2])
+        if self.by_tensor:
+            q, scale, _ = quantize_by_tensor(x)
+            scales = np.full(images, scale, np.float32)
+        else:
+            q, scales, _ = quantize_dynamic(x.reshape(images, -1), self.asymmetric)
         acc = self._products(q.reshape(x.shape), _reals(w, types[1])).astype(np.float32)
-        rows = acc.reshape(x_scale.size, -1, acc.shape[-1])
-        w_scale, x_scale = quantization_of(types[1]).scale, x_scale.reshape(-1, 1, 1)
+        rows = acc.reshape(scales.size, -1, acc.shape[-1])
+        w_scale, x_scale = quantization_of(types[1]).scale, scales.reshape(-1, 1, 1)
         rows = rows * w_scale * x_scale if self.scales_in_turn else rows * (w_scale * x_scale)
         if bias is not None:
             rows = rows + bias.astype(np.float32)
@@ -164,6 +172,24 @@ def quantize_dynamic(
     rounded = _round_away(x.astype(np.float32) * inverse[:, None]).astype(np.float64)
     q = np.clip(rounded + zero[:, None], least, 127)
     return q - zero[:, None], scale, zero
+
+
+def quantize_by_tensor(x: Array) -> tuple[Reals, np.float32, int]:
+    """float32 by its own range, as ONNX's DynamicQuantizeLinear does: (q - zero, scale, zero).
+
+    scale = (max(x, 0) - min(x, 0)) / 255, zero = round(-min(x, 0) / scale), and q = round(x / scale) + zero
+    within 0 .. 255, all in float32, halves to even. The scale of zeros alone is 1 / 255, as onnx.reference
+    has it. A NaN counts as nothing in the range, and its quantum is 0.
+    """
+    reals: npt.NDArray[np.float32] = flushed(x).astype(np.float32)
+    low = np.float32(np.fmin.reduce(reals, None, initial=0))
+    high = np.float32(np.fmax.reduce(reals, None, initial=0))
+    with np.errstate(all="ignore"):
+        scale = np.float32(1 if low == high else high - low) / np.float32(255)
+        zero = int(np.rint(np.fmin(np.fmax(np.float32(0) - low / scale, np.float32(0)), np.float32(255))))
+        p = np.fmin(np.fmax(reals / scale, np.float32(-1000)), np.float32(1000))
+    rounded = np.rint(p).astype(np.float64)
+    return np.clip(rounded + zero, 0, 255) - zero, scale, zero
 
 
 def as_quantised(x: Array, asymmetric: bool) -> npt.NDArray[np.float32]:

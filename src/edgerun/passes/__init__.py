@@ -15,6 +15,7 @@ from edgerun.passes.fold_affine import fold_affine
 from edgerun.passes.fold_constants import fold_constants
 from edgerun.passes.fold_qdq import fold_qdq
 from edgerun.passes.fuse_activation import fuse_activation
+from edgerun.passes.fuse_dynamic import fuse_dynamic
 from edgerun.passes.fuse_pad import fuse_pad
 from edgerun.passes.fuse_tables import fuse_tables
 from edgerun.passes.transposes import merge_transposes, sink_transposes
@@ -31,6 +32,7 @@ class Pass:
 PIPELINE: Sequence[Pass] = (
     Pass("fold_qdq", fold_qdq),
     Pass("fold_constants", fold_constants),
+    Pass("fuse_dynamic", fuse_dynamic),
     Pass("sink_transposes", sink_transposes),
     Pass("merge_transposes", merge_transposes),
     Pass("eliminate", eliminate),

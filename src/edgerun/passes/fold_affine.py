@@ -32,7 +32,11 @@ def fold_affine(graph: Graph) -> None:
         w = first.inputs[1]
         bias = first.inputs[2] if len(first.inputs) > 2 else None
         constants = [v for v in (w, bias) if v is not None]
-        if w is None or any(v.data is None or v.type.dtype != FLOAT32 for v in constants):
+        if w is None or any(v.data is None for v in constants):
+            return False
+        # Behind the integer sums of a hybrid product only the bias comes last, as the sum does.
+        alone = conv.by_tensor and bias is None and isinstance(op, Add)
+        if not alone and any(v.type.dtype != FLOAT32 for v in constants):
             return False
         channels = first.outputs[0].type.shape[-1]
         other = second.inputs[0] if second.inputs[1] is first.outputs[0] else second.inputs[1]

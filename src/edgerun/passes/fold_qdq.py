@@ -17,19 +17,20 @@ import numpy.typing as npt
 
 from edgerun.errors import ModelError
 from edgerun.ir.elementwise import Binary, Clip, Softmax, Unary
+from edgerun.ir.gather import Gather
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.op import NO_CLAMP, Op, quantization_of
 from edgerun.ir.pool import AveragePool2d, MaxPool2d
 from edgerun.ir.quantize import Dequantize, Quantize, Requantize
 from edgerun.ir.reduction import Mean, ReduceMax, ReduceMin
 from edgerun.ir.resize import ResizeNearestNeighbor
-from edgerun.ir.shape import Broadcast, Concat, Pad, Reshape, Slice, Split, Tile, Transpose
+from edgerun.ir.shape import Broadcast, Concat, MirrorPad, Pad, Reshape, Slice, Split, Tile, Transpose
 from edgerun.ir.sums import SumOfProducts
 from edgerun.ir.types import FLOAT32, INT32, Element, Quantization
 from edgerun.passes.rewrite import remove_dead
 
 # What moves elements, and gives each result the quantisation of its operand.
-_MOVES = (Reshape, Transpose, Slice, Split, Tile, Broadcast, ResizeNearestNeighbor)
+_MOVES = (Reshape, Transpose, Slice, Split, Tile, Broadcast, Gather, MirrorPad, ResizeNearestNeighbor)
 # What computes on integers as well as on floats.
 _COMPUTES = (SumOfProducts, Binary, Unary, Softmax, AveragePool2d, Mean)
 
@@ -58,7 +59,7 @@ def _move_up(graph: Graph) -> None:
         while _goes_up(node.op):
             source = node.inputs[0]
             before = producers.get(source) if source is not None else None
-            if before is None or not isinstance(before.op, Reshape | Transpose) or reads[source] != 1:
+            if before is None or not _lets_pass(before) or reads[source] != 1:
                 break
             (first,), (target,) = before.inputs, node.outputs
             assert first is not None
@@ -67,6 +68,12 @@ def _move_up(graph: Graph) -> None:
             before.outputs, node.inputs = [made], [made]
             reads[made], producers[made] = 1, before
             node = before
+
+
+def _lets_pass(node: Node) -> bool:
+    """Whether what moves elements moves all of them or, as a slice, most: the rest is quantised in vain."""
+    kept = node.inputs[0] is not None and 2 * node.outputs[0].type.size >= node.inputs[0].type.size
+    return isinstance(node.op, Reshape | Transpose) or (isinstance(node.op, Slice) and kept)
 
 
 def _goes_up(op: Op) -> bool:
@@ -88,12 +95,14 @@ def _move_down(graph: Graph) -> None:
     producers = graph.producers()
     nodes: list[Node] = []
     for node in graph.nodes:
-        sources = [_dequantized(v, producers) for v in node.inputs]
+        # The indices of a Gather stay what they are.
+        moved_values = node.inputs[:1] if isinstance(node.op, Gather) else node.inputs
+        sources = [_dequantized(v, producers) for v in moved_values]
         op = _on_integers(node.op, sources)
         if op is None:
             nodes.append(node)
             continue
-        inputs = [s for s in sources if s is not None]
+        inputs = [v for v in (*sources, *node.inputs[len(sources) :]) if v is not None]
         types = op.infer(*(v.type for v in inputs))
         made = [Value(f"{v.name}/quanta", t) for v, t in zip(node.outputs, types, strict=True)]
         moved = [Node(op, list(inputs), list(made), node.index)]

@@ -26,6 +26,10 @@ def check_plan(plan: Plan) -> None:
         t = plan.tensors[i]
         if ports.count(i) > 1 or t.root != i or t.data is not None:
             raise FormatError(f"Tensor {i} '{t.name}' cannot be an input, output or state.")
+    for ids in (plan.inputs, plan.outputs):
+        names = [plan.tensors[i].name for i in ids]
+        if len(set(names)) < len(names):
+            raise FormatError(f"Inputs and outputs need names of their own, these are {names}.")
     for s in plan.states:
         kind = plan.tensors[s.tensor].type
         if (s.initial.shape, s.initial.dtype) != (kind.shape, kind.dtype):
@@ -115,7 +119,7 @@ def _check_inferred(plan: Plan, step: Step, place: str) -> None:
     types = [plan.tensors[i].type for i in step.outputs]
     try:
         inferred = step.op.infer(*(plan.tensors[i].type for i in step.inputs))
-    except NUMBERS_DO_NOT_FIT as error:
+    except (AttributeError, *NUMBERS_DO_NOT_FIT) as error:  # the former where an operand is absent
         raise FormatError(f"{place}: its operands do not fit it ({error}).") from error
     if list(inferred) != types:
         wanted, got = (", ".join(map(str, kinds)) for kinds in (inferred, types))

@@ -278,9 +278,15 @@ def _choose_kernels(plan: Plan, storage: Storage, threads: int) -> list[BoundSte
     return bound
 
 
+_MOVES = {
+    *("copy", "gather", "gather_elements", "reduce_int", "resize"),
+    *("scatter", "scatter_elements", "select", "top_k"),
+}
+
+
 def _wanted_storage(step: Step, wanted: str, storage: Storage) -> str:
     """What the inputs must be stored as. Verbs that move bytes give their output its input's storage."""
-    moves = step.verb in ("copy", "gather", "reduce_int", "resize", "select", "top_k")
+    moves = step.verb in _MOVES
     moves = moves or (step.verb == "pool" and step.attributes["kind"] == "max")
     return str(storage.dtype(step.outputs[0])) if moves else wanted
 
@@ -368,6 +374,14 @@ def _corrected_bias(bias: Array, zero: int, weight_zero: int, values: Array, axi
 
 def _conv_weights(step: Step, weights: Weights, storage: Storage) -> tuple[Array, dict[str, Any]]:
     """int8 weights [n, k], their zero point, and the bias with both zero points folded in."""
+    values, weight_zero = _signed_weights(step, weights)
+    x_zero = _stored_zero(step, storage)
+    bias = _corrected_bias(weights.bias, x_zero, weight_zero, values, (1,))
+    return values, {"bias": _engine.Blob(bias), "weight_zero_point": weight_zero}
+
+
+def _signed_weights(step: Step, weights: Weights) -> tuple[Array, int]:
+    """int8 weights [n, k] and the zero point of all of them."""
     w = weights.values
     zero = weights.zero_point.astype(np.int16)
     if w.dtype == INT8 and not zero.any():
@@ -383,9 +397,7 @@ def _conv_weights(step: Step, weights: Weights, storage: Storage) -> tuple[Array
         else:
             shift = 0 if w.dtype == INT8 else 128
             values, weight_zero = (w.astype(np.int16) - shift).astype(np.int8), int(zero[0]) - shift
-    x_zero = _stored_zero(step, storage)
-    bias = _corrected_bias(weights.bias, x_zero, weight_zero, values, (1,))
-    return values, {"bias": _engine.Blob(bias), "weight_zero_point": weight_zero}
+    return values, weight_zero
 
 
 def _dwconv_weights(step: Step, weights: Weights, storage: Storage) -> tuple[Array, dict[str, Any]]:
@@ -400,15 +412,13 @@ def _float_weights(step: Step, weights: Weights, storage: Storage) -> tuple[Arra
 
 
 def _hybrid_weights(step: Step, weights: Weights, storage: Storage) -> tuple[Array, dict[str, Any]]:
-    """int8 weights [n, k] and their sums; depthwise ones as float32."""
-    values = weights.values.astype(np.int16) - weights.zero_point.astype(np.int16).reshape(-1, 1)
-    if values.min() < -128 or values.max() > 127:
-        raise QuantizationError(f"{step.operator} '{step.name}': weights with a zero point that leave int8.")
+    """int8 weights [n, k], their zero point and their sums; depthwise ones as float32."""
+    values, weight_zero = _signed_weights(step, weights)
     sums = values.sum(axis=1, dtype=np.int32)
-    return values.astype(np.int8), {
-        "bias": _engine.Blob(weights.bias),
-        "weight_sums": _engine.Blob(sums),
-    }
+    constants = {"weight_sums": _engine.Blob(sums), "weight_zero_point": weight_zero}
+    if "weight_scale" in step.attributes:  # else the sums themselves are wanted
+        constants["bias"] = _engine.Blob(weights.bias)
+    return values, constants
 
 
 def _dwconv_hybrid_weights(

@@ -3,20 +3,55 @@
 from __future__ import annotations
 
 from edgerun.frontends.onnx_ops import (
+    bits,
     conv,
+    conv_transpose,
+    dynamic,
+    einsum,
     elementwise,
     functions,
+    fused,
+    grid,
+    indexing,
     matmul,
+    norms,
     pool,
     qoperator,
     quantize,
+    recurrent,
     reduction,
+    regions,
     resize,
+    search,
     shape,
+    signal,
 )
 from edgerun.frontends.onnx_ops.task import Importer
 
-_FAMILIES = (conv, elementwise, functions, matmul, pool, qoperator, quantize, reduction, resize, shape)
+_FAMILIES = (
+    bits,
+    conv,
+    conv_transpose,
+    dynamic,
+    einsum,
+    elementwise,
+    functions,
+    fused,
+    grid,
+    indexing,
+    matmul,
+    norms,
+    pool,
+    qoperator,
+    quantize,
+    recurrent,
+    reduction,
+    regions,
+    resize,
+    search,
+    shape,
+    signal,
+)
 
 # Operators of other domains have their domain in front: "com.microsoft.QLinearAdd".
 IMPORTERS: dict[str, Importer] = {}

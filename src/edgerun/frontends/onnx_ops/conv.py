@@ -8,7 +8,6 @@ from edgerun.ir.conv import Conv2d, DepthwiseConv2d, Padding, Pair
 from edgerun.ir.graph import Value
 from edgerun.ir.op import Op
 from edgerun.ir.shape import Reshape
-from edgerun.ir.transpose_conv import TransposeConv
 from edgerun.ir.types import Element
 
 TO_LAST = (0, 2, 3, 1)
@@ -69,6 +68,10 @@ def padding_of(task: Import, size: Pair, kernel: Pair, strides: Pair, dilations:
 
 def _conv(task: Import) -> Value:
     bias = task.value(2) if task.has(2) else None
+    if len(task.type(0).shape) == 5:
+        from edgerun.frontends.onnx_ops.volume import convolution as of_volumes
+
+        return of_volumes(task, task.value(0), task.value(1), bias)
     return convolution(task, task.value(0), task.value(1), bias, FLOAT)
 
 
@@ -80,6 +83,21 @@ def convolution(task: Import, x: Value, w: Value, bias: Value | None, out: Eleme
     strides, dilations = pairs(task, "strides", rank), pairs(task, "dilations", rank)
     size = as_image(task, x).type.shape[2:]
     padding = padding_of(task, (size[0], size[1]), kernel, strides, dilations)
+    return grouped(task, x, w, bias, out, group, strides, dilations, padding)
+
+
+def grouped(
+    task: Import,
+    x: Value,
+    w: Value,
+    bias: Value | None,
+    out: Element,
+    group: int,
+    strides: Pair,
+    dilations: Pair,
+    padding: Padding,
+) -> Value:
+    """The convolution of images, channels first, in so many groups."""
     if min(padding) < 0:
         raise refuse("its padding is negative")
     channels = x.type.shape[1]
@@ -92,31 +110,4 @@ def convolution(task: Import, x: Value, w: Value, bias: Value | None, out: Eleme
     return on_channels_last(task, Conv2d(out, strides, dilations, padding), x, weights, bias)
 
 
-def _conv_transpose(task: Import) -> Value:
-    x, rank = task.value(0), len(task.type(0).shape)
-    w = as_image(task, task.value(1))
-    if int(task.get("group", 1)) != 1 or pairs(task, "dilations", rank) != (1, 1):
-        raise refuse("it has groups or dilations")
-    kernel, strides = w.type.shape[2:], pairs(task, "strides", rank)
-    image = as_image(task, x).type.shape
-    extra = tuple(int(v) for v in task.get("output_padding", (0,) * (rank - 2)))
-    extra = (0, *extra) if rank == 3 else extra
-    whole = [s * (n - 1) + e + k for s, n, e, k in zip(strides, image[2:], extra, kernel, strict=True)]
-    wanted = task.get("output_shape", None)
-    auto = task.get("auto_pad", "NOTSET")
-    if wanted is None and auto in ("SAME_UPPER", "SAME_LOWER"):
-        wanted = [n * s for n, s in zip(image[2:], strides, strict=True)][-(rank - 2) :]
-    if wanted is not None:
-        sizes = [1, *map(int, wanted)] if rank == 3 else [int(v) for v in wanted]
-        total = [max(w_ - s, 0) for w_, s in zip(whole, sizes, strict=True)]
-        half = [t // 2 if auto == "SAME_UPPER" else t - t // 2 for t in total]
-        top, left = half[0], half[1]
-    else:
-        top, left, bottom, right = padding_of(task, (1, 1), (1, 1), (1, 1), (1, 1))
-        sizes = [whole[0] - top - bottom, whole[1] - left - right]
-    bias = task.value(2) if task.has(2) else None
-    op = TransposeConv(FLOAT, (sizes[0], sizes[1]), strides, (top, left))
-    return on_channels_last(task, op, x, task.transpose(w, (1, 2, 3, 0)), bias)
-
-
-IMPORTERS: dict[str, Importer] = {"Conv": _conv, "ConvTranspose": _conv_transpose}
+IMPORTERS: dict[str, Importer] = {"Conv": _conv}

@@ -25,6 +25,7 @@ from edgerun.ir.functions import Abs, Ceil, Cos, Erf, Exp, Floor, Log, Neg, Roun
 from edgerun.ir.graph import Value
 from edgerun.ir.op import Op
 from edgerun.ir.quantize import Cast
+from edgerun.ir.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cosh, Sinh, Tan
 
 
 def _unary(op: type[Unary]) -> Callable[[Import], Value]:
@@ -72,12 +73,25 @@ def clip(task: Import, low: float, high: float) -> Value:
 
 
 def _clip(task: Import) -> Value:
+    known = [not task.has(i) or task.value(i).data is not None for i in (1, 2)]
+    if not all(known):
+        return _clip_to_values(task)
     limits = []
     for i, name, none in ((1, "min", -math.inf), (2, "max", math.inf)):
         given = float(task.constant(i, name).reshape(())) if task.has(i) else float(task.get(name, none))
         limits.append(given)
     low, high = limits
     return clip(task, min(low, high), high)
+
+
+def _clip_to_values(task: Import) -> Value:
+    """Limits that a run computes: where they cross, it is the upper one."""
+    x = task.value(0)
+    if task.has(1):
+        x = task.emit(Maximum(x.type.element), x, task.value(1))
+    if task.has(2):
+        x = task.emit(Minimum(x.type.element), x, task.value(2))
+    return x
 
 
 def _leaky_relu(task: Import) -> Value:
@@ -108,6 +122,15 @@ def _pow(task: Import) -> Value:
 
 IMPORTERS: dict[str, Importer] = {
     "Abs": _unary(Abs),
+    "Acos": _unary(Acos),
+    "Acosh": _unary(Acosh),
+    "Asin": _unary(Asin),
+    "Asinh": _unary(Asinh),
+    "Atan": _unary(Atan),
+    "Atanh": _unary(Atanh),
+    "Cosh": _unary(Cosh),
+    "Sinh": _unary(Sinh),
+    "Tan": _unary(Tan),
     "Ceil": _unary(Ceil),
     "Cos": _unary(Cos),
     "Erf": _unary(Erf),

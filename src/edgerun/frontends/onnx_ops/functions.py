@@ -15,7 +15,7 @@ from edgerun.ir.functions import Abs, Exp, Log, Sqrt
 from edgerun.ir.graph import Value
 from edgerun.ir.quantize import Cast
 from edgerun.ir.reduction import Mean, ReduceMax, Sum
-from edgerun.ir.shape import Cumsum, Reshape
+from edgerun.ir.shape import Cumprod, Cumsum, Reshape
 
 
 def _number(task: Import, value: float) -> Value:
@@ -90,10 +90,13 @@ def _mod(task: Import) -> Value:
     return task.emit(FloorMod(task.type(0).element), task.value(0), task.value(1))
 
 
-def _cumsum(task: Import) -> Value:
-    axis = axis_of(task.integers(1, "axis")[0], len(task.type(0).shape))
-    op = Cumsum(axis, bool(task.get("exclusive", 0)), bool(task.get("reverse", 0)))
-    return task.emit(op, task.value(0))
+def _cumulative(op: type[Cumsum] | type[Cumprod]) -> Callable[[Import], Value]:
+    def cumulative(task: Import) -> Value:
+        axis = axis_of(task.integers(1, "axis")[0], len(task.type(0).shape))
+        running = op(axis, bool(task.get("exclusive", 0)), bool(task.get("reverse", 0)))
+        return task.emit(running, task.value(0))
+
+    return cumulative
 
 
 def _norm(before: str, after: str) -> Callable[[Import], Value]:
@@ -138,11 +141,17 @@ def _group_normalization(task: Import) -> Value:
     y = normalized(task, parts, (2,), float(task.get("epsilon", 1e-5)))
     y = task.emit(Reshape(x.type.shape), y)
     shape = (c, *(1,) * len(rest))
-    scale, bias = (task.constant(i, "parameter") for i in (1, 2))
-    if scale.size != c:  # before opset 21, one entry per group
-        scale, bias = (np.repeat(v, c // groups) for v in (scale, bias))
-    scaled = task.emit(Mul(FLOAT), y, task.const(scale.reshape(shape)))
-    return task.emit(Add(FLOAT), scaled, task.const(bias.reshape(shape)))
+    scale, bias = (_by_channel(task, task.value(i), c, shape) for i in (1, 2))
+    return task.emit(Add(FLOAT), task.emit(Mul(FLOAT), y, scale), bias)
+
+
+def _by_channel(task: Import, value: Value, c: int, shape: tuple[int, ...]) -> Value:
+    """A parameter of each channel; before opset 21 it has one entry per group."""
+    groups = value.type.size
+    if groups != c:
+        column = task.emit(Reshape((groups, 1)), value)
+        value = task.emit(Mul(FLOAT), column, task.const(np.ones((1, c // groups), np.float32)))
+    return task.emit(Reshape(shape), value)
 
 
 def _rms_normalization(task: Import) -> Value:
@@ -157,7 +166,8 @@ def _rms_normalization(task: Import) -> Value:
 IMPORTERS: dict[str, Importer] = {
     "CastLike": _cast_like,
     "Celu": _celu,
-    "CumSum": _cumsum,
+    "CumProd": _cumulative(Cumprod),
+    "CumSum": _cumulative(Cumsum),
     "Elu": _elu,
     "GroupNormalization": _group_normalization,
     "Mish": _mish,

@@ -20,7 +20,11 @@ def is_constant(task: Import, value: Value) -> bool:
 
 
 def _matmul(task: Import) -> Value:
-    a, b = task.value(0), task.value(1)
+    return product(task, task.value(0), task.value(1))
+
+
+def product(task: Import, a: Value, b: Value) -> Value:
+    """numpy's matmul of floats."""
     if len(b.type.shape) == 2 and is_constant(task, b) and len(a.type.shape) >= 2:
         return task.emit(FullyConnected(FLOAT, keep_dims=True), a, task.transpose(b, (1, 0)))
     # A vector is a matrix with one row, or one column, which the result then lacks.

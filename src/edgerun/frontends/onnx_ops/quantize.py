@@ -5,39 +5,52 @@ from __future__ import annotations
 import numpy as np
 
 from edgerun.errors import FormatError
-from edgerun.frontends.onnx_ops.task import Import, Importer, axis_of, refuse
+from edgerun.frontends.onnx_ops import blocks
+from edgerun.frontends.onnx_ops.task import Import, Importer, axis_of
 from edgerun.ir.graph import Value
 from edgerun.ir.quantize import Dequantize, Quanta, Quantize
-from edgerun.ir.types import INT8, INT16, INT32, UINT8, Element, Quantization
+from edgerun.ir.types import INT8, INT16, INT32, UINT8, Array, Element, Quantization
 
 
-def _parameters(task: Import, rank: int) -> tuple[Quantization, np.dtype[np.generic]]:
-    """Inputs 1 and 2, and the dtype of the zero point."""
-    if task.get("block_size", 0):
-        raise refuse("it is quantised by blocks")
+def _parameters(task: Import) -> tuple[Array, Array]:
+    """Scales as float32 and zero points of one shape, as the file has them."""
     scale = task.constant(1, "scale").astype(np.float32)
-    zero = task.constant(2, "zero point") if task.has(2) else np.zeros(scale.shape, np.uint8)
-    if zero.size != scale.size:
-        raise FormatError(f"it has {scale.size} scales and {zero.size} zero points")
-    axis = axis_of(int(task.get("axis", 1)), rank) if scale.size > 1 else 0
-    return Quantization(scale.reshape(-1), zero.reshape(-1).astype(np.int32), axis), zero.dtype
+    if task.has(2):
+        zero = task.constant(2, "zero point")
+        if zero.size != scale.size:
+            raise FormatError(f"it has {scale.size} scales and {zero.size} zero points")
+        return scale, zero.reshape(scale.shape)
+    return scale, np.zeros(scale.shape, _default(task))
+
+
+def _default(task: Import) -> np.dtype[np.generic]:
+    """The dtype of the quanta where no zero point tells it."""
+    if task.operator == "DequantizeLinear":
+        return task.type(0).dtype
+    from onnx import helper
+
+    wanted = int(task.get("output_dtype", 0))
+    return np.dtype(helper.tensor_dtype_to_np_dtype(wanted)) if wanted else np.dtype(np.uint8)
+
+
+def _quantization(task: Import, scale: Array, zero: Array) -> Quantization:
+    axis = axis_of(int(task.get("axis", 1)), len(task.type(0).shape)) if scale.size > 1 else 0
+    return Quantization(scale.reshape(-1).astype(np.float32), zero.reshape(-1).astype(np.int32), axis)
 
 
 def _quantize(task: Import) -> Value:
-    q, dtype = _parameters(task, len(task.type(0).shape))
-    if not task.has(2) and task.get("output_dtype", 0):
-        raise refuse("it has an output_dtype")
-    if dtype not in (INT8, UINT8, INT16):
-        raise refuse(f"it gives {dtype}")
-    return task.emit(Quantize(Element(dtype, q)), task.value(0))
+    scale, zero = _parameters(task)
+    if task.get("block_size", 0) or zero.dtype not in (INT8, UINT8):
+        return blocks.quantize(task, task.value(0), scale, zero, zero.dtype)
+    return task.emit(Quantize(Element(zero.dtype, _quantization(task, scale, zero))), task.value(0))
 
 
 def _dequantize(task: Import) -> Value:
     x = task.value(0)
-    q, _ = _parameters(task, len(x.type.shape))
-    if x.type.dtype not in (INT8, UINT8, INT16, INT32):
-        raise refuse(f"it takes {x.type.dtype}")
-    return task.emit(Dequantize(), meant(task, x, q))
+    scale, zero = _parameters(task)
+    if task.get("block_size", 0) or x.type.dtype not in (INT8, UINT8, INT16, INT32):
+        return blocks.dequantize(task, x, scale, zero)
+    return task.emit(Dequantize(), meant(task, x, _quantization(task, scale, zero)))
 
 
 def meant(task: Import, x: Value, q: Quantization) -> Value:

@@ -36,10 +36,8 @@ def _reduction(op: type[Reduction]) -> Callable[[Import], Value]:
 def _arg(op: type[ArgMax] | type[ArgMin]) -> Callable[[Import], Value]:
     def arg(task: Import) -> Value:
         x, rank = task.value(0), len(task.type(0).shape)
-        if task.get("select_last_index", 0):
-            raise refuse("it selects the last index")
         axis = axis_of(int(task.get("axis", 0)), rank)
-        y = task.emit(op(Element(INT64), axis), x)
+        y = task.emit(op(Element(INT64), axis, bool(task.get("select_last_index", 0))), x)
         if task.get("keepdims", 1):
             y = task.emit(Reshape(tuple(1 if i == axis else d for i, d in enumerate(x.type.shape))), y)
         return y
@@ -78,6 +76,8 @@ def softmax(task: Import, op: Softmax | LogSoftmax, x: Value, axis: int, opset: 
 def _batch_normalization(task: Import) -> Value:
     if len(task.outputs) > 1:
         raise refuse("it trains: its means are asked for")
+    if any(task.value(i).data is None for i in range(1, 5)):
+        return _of_values(task)
     scale, bias, mean, variance = (task.constant(i, "parameter").astype(np.float64) for i in range(1, 5))
     factor = scale / np.sqrt(variance + float(task.get("epsilon", 1e-5)))
     shift = bias - mean * factor
@@ -88,28 +88,54 @@ def _batch_normalization(task: Import) -> Value:
 
 def normalized(task: Import, x: Value, axes: tuple[int, ...], epsilon: float) -> Value:
     """(x - mean) / sqrt(variance + epsilon) over the axes."""
-    centred = task.emit(Sub(FLOAT), x, task.emit(Mean(FLOAT, axes, True), x))
+    return _with_moments(task, x, axes, epsilon)[0]
+
+
+def _with_moments(
+    task: Import, x: Value, axes: tuple[int, ...], epsilon: float
+) -> tuple[Value, Value, Value]:
+    """What is normalised over the axes, the mean, and sqrt(variance + epsilon)."""
+    mean = task.emit(Mean(FLOAT, axes, True), x)
+    centred = task.emit(Sub(FLOAT), x, mean)
     variance = task.emit(Mean(FLOAT, axes, True), task.emit(Mul(FLOAT), centred, centred))
     root = task.emit(Sqrt(FLOAT), task.emit(Add(FLOAT), variance, task.const(epsilon, np.float32)))
-    return task.emit(Div(FLOAT), centred, root)
+    return task.emit(Div(FLOAT), centred, root), mean, root
 
 
-def _layer_normalization(task: Import) -> Value:
+def _of_values(task: Import) -> Value:
+    """Batch normalisation with parameters that a run computes."""
+    scale, bias, mean, variance = (_per_channel(task, i) for i in range(1, 5))
+    epsilon = task.const(task.get("epsilon", 1e-5), np.float32)
+    root = task.emit(Sqrt(FLOAT), task.emit(Add(FLOAT), variance, epsilon))
+    centred = task.emit(Sub(FLOAT), task.value(0), mean)
+    return task.emit(Add(FLOAT), task.emit(Mul(FLOAT), centred, task.emit(Div(FLOAT), scale, root)), bias)
+
+
+def _layer_normalization(task: Import) -> list[Value]:
+    """The result, and where they are asked for the mean and one over the standard deviation."""
     x, rank = task.value(0), len(task.type(0).shape)
-    if len(task.outputs) > 1:
-        raise refuse("its means are asked for")
     axes = tuple(range(axis_of(int(task.get("axis", -1)), rank), rank))
-    y = normalized(task, x, axes, float(task.get("epsilon", 1e-5)))
+    y, mean, root = _with_moments(task, x, axes, float(task.get("epsilon", 1e-5)))
     y = task.emit(Mul(FLOAT), y, task.value(1))
-    return task.emit(Add(FLOAT), y, task.value(2)) if task.has(2) else y
+    results = [task.emit(Add(FLOAT), y, task.value(2)) if task.has(2) else y]
+    if len(task.outputs) > 1:
+        results.append(mean)
+    if len(task.outputs) > 2:
+        results.append(task.emit(Div(FLOAT), task.const(1, np.float32), root))
+    return results
+
+
+def _per_channel(task: Import, i: int) -> Value:
+    """Input i, a number per channel, in the rank of the first input: [c, 1, ...]."""
+    value = task.value(i)
+    return task.emit(Reshape((value.type.size, *(1,) * (len(task.type(0).shape) - 2))), value)
 
 
 def _instance_normalization(task: Import) -> Value:
     rank = len(task.type(0).shape)
     y = normalized(task, task.value(0), tuple(range(2, rank)), float(task.get("epsilon", 1e-5)))
-    shape = (-1, *(1,) * (rank - 2))
-    scale, bias = (task.const(task.constant(i, "parameter").reshape(shape)) for i in (1, 2))
-    return task.emit(Add(FLOAT), task.emit(Mul(FLOAT), y, scale), bias)
+    scaled = task.emit(Mul(FLOAT), y, _per_channel(task, 1))
+    return task.emit(Add(FLOAT), scaled, _per_channel(task, 2))
 
 
 IMPORTERS: dict[str, Importer] = {

@@ -14,7 +14,7 @@ from edgerun.ir.gather import Gather
 from edgerun.ir.graph import Value
 from edgerun.ir.op import expect
 from edgerun.ir.shape import Broadcast, Concat, MirrorPad, Pad, Reshape, Slice, Split, Tile
-from edgerun.ir.types import INT64, Shape
+from edgerun.ir.types import INT64, Array, Shape
 
 
 def _identity(task: Import) -> Value:
@@ -150,13 +150,31 @@ def _pad(task: Import) -> Value:
         x = task.emit(Slice(tuple(keep), tuple(size), (1,) * rank), x)
         before, after = [max(0, b) for b in before], [max(0, a) for a in after]
     mode = task.get("mode", "constant")
-    if mode == "reflect":
+    if mode == "reflect" and all(max(p) < d for *p, d in zip(before, after, x.type.shape, strict=True)):
         return task.emit(MirrorPad(tuple(before), tuple(after)), x)
     if mode != "constant":
-        raise refuse(f"its mode is {mode}")
+        for axis, (less, more) in enumerate(zip(before, after, strict=True)):
+            if less or more:
+                indices = _beyond(mode, np.arange(-less, x.type.shape[axis] + more), x.type.shape[axis])
+                x = task.emit(Gather(axis), x, task.const(indices, INT64))
+        return x
     fill = task.constant(2, "value").reshape(-1)[0] if task.has(2) else task.get("value", 0.0)
     number = float(fill) if x.type.is_float else int(fill)
     return task.emit(Pad(tuple(before), tuple(after), number), x)
+
+
+def _beyond(mode: str, places: Array, size: int) -> Array:
+    """Which of `size` entries there is at each place, also before the first and behind the last one."""
+    if size == 0:
+        raise FormatError("it pads a dimension without entries")
+    if mode == "edge":
+        return np.clip(places, 0, size - 1)
+    if mode == "wrap":
+        return np.mod(places, size)
+    if mode != "reflect":
+        raise refuse(f"its mode is {mode}")
+    last = size - 1
+    return np.asarray(last - np.abs(last - np.mod(places, max(2 * last, 1))))
 
 
 def _expand(task: Import) -> Value:

@@ -23,6 +23,18 @@ from edgerun.ir.types import FLOAT32, Array, Element, Quantization, TensorType
 FLOAT = Element(FLOAT32)
 
 
+class NeedsValue(UnsupportedOperatorError):
+    """An importer has to know what an operand holds; `operand`: which one."""
+
+    def __init__(self, name: str, operand: int) -> None:
+        super().__init__(f"its {name} is computed at run time")
+        self.operand = operand
+
+
+class DataDependent(UnsupportedOperatorError):
+    """The shape of a result depends on data that is not known before the run."""
+
+
 @dataclass
 class Emitted:
     """What the import of a file has made so far."""
@@ -31,6 +43,17 @@ class Emitted:
     producers: dict[Value, Node] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     room: int = field(default_factory=knobs.max_fold_bytes)  # for what is computed while importing
+    at_once: bool = False  # operators on constants are all computed, whatever their size
+
+    def mark(self) -> int:
+        """Where `back_to` takes back what is made from now on."""
+        return len(self.nodes)
+
+    def back_to(self, mark: int) -> None:
+        for node in self.nodes[mark:]:
+            for value in node.outputs:
+                self.producers.pop(value, None)
+        del self.nodes[mark:]
 
     def unique(self, name: str) -> str:
         found, k = name, 0
@@ -76,7 +99,7 @@ class Import:
         """Input i, which has to be known before the run."""
         data = self.value(i).data
         if data is None:
-            raise UnsupportedOperatorError(f"its {name} is computed at run time")
+            raise NeedsValue(name, i)
         return data
 
     def integers(self, i: int, name: str) -> tuple[int, ...]:
@@ -101,6 +124,11 @@ class Import:
 
     def emit_all(self, op: Op, *inputs: Value | None) -> list[Value]:
         types = [None if v is None else v.type for v in inputs]
+        if op.data_dependent and all(v is not None and v.data is not None for v in inputs):
+            results = evaluate(op, types, [v.data for v in inputs])  # type: ignore
+            return [self.const(result) for result in results]
+        if op.data_dependent:
+            raise DataDependent("the shape of its output depends on its data")
         inferred = op.infer(*types)  # type: ignore[arg-type]
         name = self.outputs[0] if self.outputs else self.operator
         values = [Value(self.emitted.unique(f"{name}/{op.name.lower()}"), kind) for kind in inferred]
@@ -108,11 +136,15 @@ class Import:
         size = sum(v.type.nbytes for v in values)
         constant = bool(inputs) and all(v is None or v.data is not None for v in inputs)
         # A dequantised constant stays one: the pass that folds quantisation wants its integers.
-        if constant and op.folds and not isinstance(op, Dequantize) and size <= self.emitted.room:
+        folds = op.folds and not isinstance(op, Dequantize) and size <= self.emitted.room
+        if op.data_dependent and not constant:
+            raise DataDependent("the shape of its output depends on its data")
+        if constant and (folds or op.data_dependent or self.emitted.at_once):
             self.emitted.room -= size
             arrays = [None if v is None else v.data for v in inputs]
             for value, result in zip(values, evaluate(op, types, arrays), strict=True):  # type: ignore[arg-type]
-                value.data = np.ascontiguousarray(result)
+                value.data = np.ascontiguousarray(result).reshape(result.shape)
+                value.type = value.type.with_shape(result.shape)  # it may depend on the data
                 value.data.setflags(write=False)
             return values
         self.emitted.nodes.append(node)
@@ -156,7 +188,10 @@ def axis_of(axis: int, rank: int) -> int:
 
 
 def axes_of(axes: Sequence[int], rank: int) -> tuple[int, ...]:
-    return tuple(sorted({axis_of(int(a), rank) for a in axes}))
+    found = {axis_of(int(a), rank) for a in axes}
+    if len(found) < len(axes):
+        raise FormatError(f"axes {list(axes)} of a tensor of rank {rank} repeat")
+    return tuple(sorted(found))
 
 
 def refuse(reason: str) -> UnsupportedOperatorError:

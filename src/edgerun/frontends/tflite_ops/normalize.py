@@ -16,8 +16,10 @@ def l2_normalization(task: Import) -> Op:
 
 def local_response(task: Import) -> Op:
     options = task.options
+    # TFLite's window ends before c + radius (TensorFlow's includes it).
+    radius = int(options["radius"])
     return LocalResponseNormalization(
-        int(options["radius"]), float(options["bias"]), float(options["alpha"]), float(options["beta"])
+        radius, radius, float(options["bias"]), float(options["alpha"]), float(options["beta"])
     )
 
 

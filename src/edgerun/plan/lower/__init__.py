@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from edgerun.ir.graph import Graph
 from edgerun.plan.lower import (  # noqa: F401 - they register themselves
+    along,
     comparison,
     conv,
     detection,
+    dynamic,
     elementwise,
     gather,
     int16,
@@ -21,6 +23,7 @@ from edgerun.plan.lower import (  # noqa: F401 - they register themselves
     quantize,
     recurrent,
     reduction,
+    regions,
     resize,
     search,
     shape,

@@ -138,13 +138,21 @@ def read_by(lo: Lowering, node: Node, verb: str, x: int) -> tuple[int, ...]:
     assert isinstance(op, SumOfProducts)
     if not is_hybrid(*node.types()[:2]):
         return (x,)
+    key = (x, verb, op.asymmetric, op.by_tensor)
+    if key not in lo.quantised:
+        lo.quantised[key] = _quantise(lo, op, verb, x)
+    return lo.quantised[key]
+
+
+def _quantise(lo: Lowering, op: SumOfProducts, verb: str, x: int) -> tuple[int, ...]:
     name, n = lo.layout.tensors[x].name, lo.shape(x)[0]
     # Depthwise sums fit float32 exactly: their quanta are kept as floats, without the zero point.
     dtype = INT8 if verb == "conv" else FLOAT32
     q = lo.layout.new(f"{name}/quantized", TensorType(lo.shape(x), dtype))
     scale = lo.layout.new(f"{name}/scale", TensorType((n,), FLOAT32))
     zero = lo.layout.new(f"{name}/zero", TensorType((n,), INT32))
-    lo.step("quantize_dynamic", (x,), (q, scale, zero), {"asymmetric": int(op.asymmetric)})
+    scheme = 2 if op.by_tensor else int(op.asymmetric)
+    lo.step("quantize_dynamic", (x,), (q, scale, zero), {"scheme": scheme})
     return (q, scale, zero) if verb == "conv" else (q, scale)
 
 

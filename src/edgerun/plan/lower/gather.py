@@ -21,9 +21,11 @@ def _gather(lo: Lowering, node: Node) -> None:
 
 @lowers(GatherNd)
 def _gather_nd(lo: Lowering, node: Node) -> None:
+    op = node.op
+    assert isinstance(op, GatherNd)
     shape, indices = (kind.shape for kind in node.types())
-    depth = indices[-1]
-    _rows(lo, node, 1, 1, shape[:depth], math.prod(shape[depth:]))
+    b, end = op.batch_dims, op.batch_dims + indices[-1]
+    _rows(lo, node, math.prod(shape[:b]), 1, shape[b:end], math.prod(shape[end:]))
 
 
 def _rows(lo: Lowering, node: Node, batches: int, outer: int, dims: Shape, channels: int) -> None:

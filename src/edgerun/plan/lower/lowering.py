@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,7 +13,8 @@ from edgerun.errors import ModelError, UnsupportedOperatorError
 from edgerun.ir.graph import Graph, Node, Value
 from edgerun.ir.op import NUMBERS_DO_NOT_FIT, Clamp, Op, clamp_range, quantization_of
 from edgerun.ir.shape import Concat
-from edgerun.ir.types import INT32, Array, Element, Shape, TensorType
+from edgerun.ir.types import INT32, Array, Element, Shape
+from edgerun.plan.absent import WithAbsent
 from edgerun.plan.layout import Layout
 from edgerun.plan.plan import Attribute, Plan, PlanState, Quantum, Step, Weights
 
@@ -27,6 +27,8 @@ class Lowering:
         self.layout = Layout()
         self.steps: list[Step] = []
         self._ids: dict[Value, int] = {}
+        # What several products read quantised by its own range is quantised once.
+        self.quantised: dict[tuple[int, str, bool, bool], tuple[int, ...]] = {}
         self._node: Node | None = None
 
     def plan(self) -> Plan:
@@ -171,31 +173,6 @@ class Lowering:
         outputs = tuple(self.tensor(v) for v in node.outputs)
         absent = tuple(i for i, v in enumerate(node.inputs) if v is None)
         self.step("host", inputs, outputs, {}, op=WithAbsent(node.op, absent) if absent else node.op)
-
-
-@dataclass(frozen=True)
-class WithAbsent(Op, abstract=True):
-    """An operator of which some inputs are absent: those at the places `absent`."""
-
-    op: Op
-    absent: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        return self.op.name
-
-    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
-        return self.op.infer(*self._every(types))
-
-    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        return self.op.eval(self._every(types), *self._every(arrays))
-
-    def _every(self, present: Sequence[Any]) -> list[Any]:
-        """The operands with None where one is absent."""
-        operands = list(present)
-        for i in self.absent:
-            operands.insert(i, None)
-        return operands
 
 
 def _is_empty(value: Value | None) -> bool:

@@ -41,7 +41,8 @@ def _local_response(lo: Lowering, node: Node) -> None:
     assert isinstance(op, LocalResponseNormalization)
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     attributes: dict[str, Attribute] = {
-        "radius": op.radius,
+        "before": op.before,
+        "after": op.after,
         "bias": op.bias,
         "alpha": op.alpha,
         "beta": op.beta,

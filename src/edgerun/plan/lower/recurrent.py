@@ -1,4 +1,4 @@
-"""Recurrent operators: the verbs lstm_s8, lstm_f32, svdf_s8 and svdf_f32."""
+"""Recurrent operators: the verbs lstm_s8, lstm_f32, gru_f32, svdf_s8 and svdf_f32."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from edgerun.ir import lstm_fixed
 from edgerun.ir.fixed_point import Multiplier
-from edgerun.ir.graph import Node
+from edgerun.ir.gates import Gru
+from edgerun.ir.graph import Node, Value
 from edgerun.ir.op import quantization_of
 from edgerun.ir.recurrent import DYNAMIC, Lstm, Svdf
 from edgerun.ir.types import INT8, Array
@@ -39,6 +40,9 @@ def _optional(node: Node, i: int) -> Array | None:
 def _lstm(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, Lstm)
+    if _has_computed(node.inputs[1:22]):
+        lo.host(node)
+        return
     cells, out = op.sizes(node.types())
     first = 1 if node.inputs[1] is None else 0  # of the gates that are there
     gates = range(first, 4)
@@ -54,6 +58,34 @@ def _lstm(lo: Lowering, node: Node) -> None:
     steps = math.prod(lo.shape(x)[:-1])
     macs = steps * (len(gates) * cells * (lo.shape(x)[-1] + out) + (cells * out if node.inputs[16] else 0))
     lo.step("lstm_s8" if fixed else "lstm_f32", (x, h, c), outputs, attributes, macs=macs)
+
+
+def _has_computed(weights: Sequence[Value | None]) -> bool:
+    """Whether one of the weights is computed by the run: rare."""
+    return any(v is not None and v.data is None for v in weights)
+
+
+@lowers(Gru)
+def _gru(lo: Lowering, node: Node) -> None:
+    op = node.op
+    assert isinstance(op, Gru)
+    if _has_computed(node.inputs[1:5]):
+        lo.host(node)
+        return
+    w, r = constant(node, 1), constant(node, 2)
+    units = r.shape[1]
+    attributes: dict[str, Attribute] = {
+        "time_major": 1,
+        "linear_before_reset": int(op.linear_before_reset),
+        "weights": _padded(w.T, np.float32),
+        "bias": constant(node, 3),
+        "recurrent": _padded(r[: 2 * units].T, np.float32),
+        "candidate": _padded(r[2 * units :].T, np.float32),
+        "recurrent_bias": constant(node, 4),
+    }
+    x, h = lo.tensor(node.inputs[0]), lo.tensor(node.inputs[5])
+    macs = math.prod(lo.shape(x)[:2]) * (w.size + r.size)
+    lo.step("gru_f32", (x, h), tuple(map(lo.tensor, node.outputs)), attributes, macs=macs)
 
 
 def _peephole(node: Node, gates: range, cells: int, dtype: type[np.generic]) -> Array:

@@ -41,7 +41,8 @@ def _arg(lo: Lowering, node: Node) -> None:
     op = node.op
     assert isinstance(op, ArgMax | ArgMin)
     x, shape = _adjacent(lo, lo.tensor(node.inputs[0]), (op.axis,))
-    _reduce(lo, "arg_reduce", snake_case(op.name), x, lo.tensor(node.outputs[0]), shape)
+    kind = ("last_" if op.last else "") + snake_case(op.name)
+    _reduce(lo, "arg_reduce", kind, x, lo.tensor(node.outputs[0]), shape)
 
 
 def _adjacent(lo: Lowering, x: int, axes: tuple[int, ...]) -> tuple[int, Shape]:

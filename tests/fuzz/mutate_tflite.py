@@ -14,19 +14,14 @@ from edgerun.formats import tflite_schema as schema
 from edgerun.formats.flatbuffer_schema import Field
 from edgerun.formats.tflite_schema import TABLES
 from edgerun.formats.tflite_writer import write_model
-from fuzz.decode import Fields, decode
-
-_SMALL = (0, 1, 2, 3, 4, 5, 7, 8, -1, -2, -3)
-_LARGE = (16, 127, 128, 255, 256, -128, 1000, 32767, 65535, 65536, 1 << 20, 1 << 28, 1 << 30)
-_LIMITS = (-(1 << 31), (1 << 31) - 1, (1 << 32) - 1, 1 << 62, -(1 << 63), (1 << 63) - 1)
-_FLOATS = (0.0, -0.0, 1.0, -1.0, math.nan, math.inf, -math.inf, 1e-45, 1e-38, 3e38, 1e-8, 1e8, 0.5, 2.0)
-_RANGES = {"b": (8, 1), "B": (8, 0), "h": (16, 1), "H": (16, 0), "i": (32, 1), "I": (32, 0), "q": (64, 1)}
+from fuzz.decode_tflite import Fields, decode
+from fuzz.values import FLOATS, TEXTS, changed_bytes, changed_data, integer, near
 
 
 def mutated(data: bytes, rng: random.Random) -> bytes:
     """A file like the sound one of `data`, with one to four changes."""
     if rng.random() < 0.15:
-        return _changed_bytes(data, rng)
+        return changed_bytes(data, rng)
     model = decode(data)
     for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 4))):
         change = rng.choice(_CHANGES)
@@ -38,54 +33,16 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
             continue  # it cannot be written
         model = changed
     written = write_model(model)
-    return _changed_bytes(written, rng) if rng.random() < 0.05 else written
-
-
-# -- bytes --
-
-
-def _changed_bytes(data: bytes, rng: random.Random) -> bytes:
-    changed = bytearray(data)
-    for _ in range(rng.choice((1, 1, 2, 4, 8))):
-        at = rng.randrange(len(changed))
-        kind = rng.randrange(6)
-        if kind == 0:
-            changed[at] ^= 1 << rng.randrange(8)
-        elif kind == 1:
-            changed[at] = rng.choice((0, 1, 127, 128, 255, rng.randrange(256)))
-        elif kind == 2:
-            at = min(at & ~3, len(changed) - 4)
-            changed[at : at + 4] = struct.pack("<I", _integer("I", rng))
-        elif kind == 3:
-            other = rng.randrange(len(changed))
-            changed[at : at + 4] = changed[other : other + 4].ljust(4, b"\0")
-        elif kind == 4 and rng.random() < 0.2 and at > 8:
-            del changed[at:]
-        else:
-            other, size = rng.randrange(len(changed)), rng.randrange(1, 32)
-            changed[at : at + size] = changed[other : other + size]
-        if len(changed) < 9:
-            break
-    return bytes(changed)
+    return changed_bytes(written, rng) if rng.random() < 0.05 else written
 
 
 # -- single fields --
 
 
-def _integer(format: str, rng: random.Random) -> int:
-    bits, signed = _RANGES.get(format, (64, 0))
-    value = rng.choice(rng.choice((_SMALL, _SMALL, _SMALL, _LARGE, _LIMITS)))
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
-    return value if low <= value <= high else (value - low) % (high - low + 1) + low
-
-
 def _scalar(field: Field, old: Any, rng: random.Random) -> Any:
     if field.format == "f":
-        return rng.choice(_FLOATS)
-    if old is not None and rng.random() < 0.3:
-        value = int(old) + rng.choice((-2, -1, 1, 2))
-        return value if struct.calcsize(field.format) == 8 or abs(value) < 1 << 31 else 0
-    return _integer(field.format, rng)
+        return rng.choice(FLOATS)
+    return integer(field.format, rng) if old is None else near(int(old), field.format, rng)
 
 
 def _change(values: Fields, field: Field, rng: random.Random) -> None:
@@ -107,9 +64,9 @@ def _changed_value(field: Field, old: Any, rng: random.Random) -> Any:
     if field.kind == "enum":
         return rng.choice(field.names)
     if field.kind == "string":
-        return rng.choice(("", "x", "TFLite_Detection_PostProcess", "/", "a" * 3000, "\0", str(old)[:-1]))
+        return rng.choice((*TEXTS, str(old)[:-1]))
     if field.kind == "vector" and field.of == "uint8":
-        return _changed_data(old or b"", rng)
+        return changed_data(old or b"", rng)
     if field.kind == "vector":
         values = list(old or ())
         kind = rng.randrange(5)
@@ -135,23 +92,6 @@ def _changed_value(field: Field, old: Any, rng: random.Random) -> Any:
             items[i], items[j] = items[j], items[i]
         return items
     return old
-
-
-def _changed_data(data: bytes, rng: random.Random) -> bytes:
-    changed = bytearray(data)
-    if not changed or rng.random() < 0.1:
-        return bytes(rng.randrange(256) for _ in range(rng.randrange(40)))
-    if rng.random() < 0.1:
-        return bytes(changed[: rng.randrange(len(changed))])
-    size = rng.choice((1, 2, 4, 4, 4, 8))
-    for _ in range(rng.choice((1, 1, 2))):
-        at = rng.randrange(len(changed)) // size * size
-        if size == 4 and rng.random() < 0.4:
-            piece = struct.pack("<f", rng.choice(_FLOATS))
-        else:
-            piece = struct.pack("<Q", _integer("q", rng) & ((1 << 64) - 1))[:size]
-        changed[at : at + len(piece)] = piece
-    return bytes(changed[: len(data)])
 
 
 def _tables(name: str, values: Fields, found: list[tuple[str, Fields]]) -> None:
@@ -225,7 +165,7 @@ def _dimension(model: Fields, rng: random.Random) -> None:
     sizes = sorted({d for g in _graphs(model) for t in g["tensors"] for d in t.get("shape", [])})
     if not sizes:
         return
-    old, new = rng.choice(sizes), _integer("i", rng)
+    old, new = rng.choice(sizes), integer("i", rng)
     for graph in _graphs(model):
         for tensor in graph["tensors"]:
             if old in tensor.get("shape", []):
@@ -275,12 +215,12 @@ def _quantization(model: Fields, rng: random.Random) -> None:
     if some is None:
         return
     graph, i = some
-    scale = rng.choice(_FLOATS) if rng.random() < 0.5 else 2.0 ** rng.randint(-30, 30)
+    scale = rng.choice(FLOATS) if rng.random() < 0.5 else 2.0 ** rng.randint(-30, 30)
     for k, tensor in enumerate(graph["tensors"]):
         if k != i and rng.random() < 0.7:
             continue
         count = len(tensor.get("quantization", {}).get("scale", [0]))
-        zero = rng.choice((0, 0, 1, -1, 127, -128, 255, 32767, _integer("q", rng)))
+        zero = rng.choice((0, 0, 1, -1, 127, -128, 255, 32767, integer("q", rng)))
         kind = rng.randrange(4)
         if kind == 0:
             tensor.pop("quantization", None)
@@ -363,7 +303,7 @@ def _content(model: Fields, rng: random.Random) -> None:
         small = [b for b in buffers if len(b["data"]) <= 32]
         buffer = rng.choice(small if small and rng.random() < 0.7 else buffers)
         size = len(buffer["data"])
-        data = _changed_data(bytes(buffer["data"]), rng)
+        data = changed_data(bytes(buffer["data"]), rng)
         buffer["data"] = data.ljust(size, b"\0")[:size] if data else buffer["data"]
 
 

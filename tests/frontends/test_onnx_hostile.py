@@ -1,0 +1,82 @@
+"""ONNX files that the fuzzer made: each did something else than raise one of our errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import edgerun
+from edgerun.errors import FormatError, ModelError, UnsupportedOperatorError
+from frontends.test_onnx import FLOAT, model
+
+
+def relu():
+    return model([helper.make_node("Relu", ["x"], ["y"])], {"x": [4]}, {"y": FLOAT})
+
+
+@pytest.mark.parametrize("role", ["input", "output"])
+def test_two_ports_of_one_name(role):
+    """The array of the first output was freed before the run that wrote to it."""
+    proto = relu()
+    ports = getattr(proto.graph, role)
+    ports.append(ports[0])
+    with pytest.raises(
+        ModelError, match=f"{role}s need names of their own|used as graph {role} names multiple"
+    ):
+        edgerun.Session(proto.SerializeToString())
+
+
+def test_a_function_that_calls_itself():
+    proto = model([helper.make_node("F", ["x"], ["y"], domain="own")], {"x": [4]}, {"y": FLOAT})
+    inner = helper.make_node("F", ["x"], ["y"], domain="own")
+    proto.opset_import.append(helper.make_opsetid("own", 1))
+    proto.functions.append(helper.make_function("own", "F", ["x"], ["y"], [inner], proto.opset_import))
+    with pytest.raises(FormatError, match="functions cannot be inlined"):
+        edgerun.Session(proto.SerializeToString())
+
+
+def test_a_text_that_is_no_utf8():
+    data = relu().SerializeToString().replace(b"Relu", b"Re\xa0u")
+    with pytest.raises(FormatError):
+        edgerun.Session(data)
+
+
+def test_attributes_read_no_files(tmp_path, monkeypatch):
+    """The onnx package looks for them in the folder where the process stands."""
+    (tmp_path / "secret").write_bytes(bytes(16))
+    monkeypatch.chdir(tmp_path)
+    tensor = numpy_helper.from_array(np.zeros(4, np.float32), "c")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="secret")
+    proto = model([helper.make_node("Constant", [], ["y"], value=tensor)], {}, {"y": FLOAT})
+    with pytest.raises(FormatError, match="tensor 'c' lies in another file"):
+        edgerun.Session(proto.SerializeToString())
+
+
+def test_inputs_that_are_no_numbers():
+    proto = relu()
+    kind = proto.graph.input[0].type.tensor_type
+    kind.elem_type = TensorProto.STRING
+    with pytest.raises((FormatError, UnsupportedOperatorError)):
+        edgerun.Session(proto.SerializeToString())
+    kind.elem_type = -1
+    with pytest.raises(FormatError, match=r"element type|refuses it"):
+        edgerun.Session(proto.SerializeToString())
+
+
+def test_axes_that_repeat():
+    node = helper.make_node("Unsqueeze", ["x", "a"], ["y"])
+    proto = model([node], {"x": [4]}, {"y": FLOAT}, {"a": np.array([0, 0])})
+    with pytest.raises(FormatError, match="repeat"):
+        edgerun.Session(proto.SerializeToString())
+
+
+@pytest.mark.parametrize("operator", ["Erf", "Sqrt"])
+def test_functions_of_bytes_that_mean_themselves(operator):
+    proto = model(
+        [helper.make_node(operator, ["c"], ["y"])], {}, {"y": TensorProto.INT8}, {"c": np.int8([1, 2])}
+    )
+    with pytest.raises(UnsupportedOperatorError, match="does not take"):
+        edgerun.Session(proto.SerializeToString())

@@ -1,0 +1,62 @@
+"""What the fuzzers found that is of no one format."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import edgerun
+from edgerun import _engine
+from edgerun.artifact import compile_model
+from edgerun.errors import FormatError, ModelError, UnsupportedOperatorError
+from edgerun.ir.reduction import ReduceProd
+from edgerun.ir.types import INT8, Element, Quantization, TensorType
+from fuzz.mutate_edgerun import mended
+
+
+def test_compiled_outputs_have_names_of_their_own(pair):
+    compiled = compile_model(pair)
+    size = int.from_bytes(compiled[16:24], "little")
+    header = json.loads(compiled[64 : 64 + size])
+    plan = header["content"]["Artifact"]["plan"]["Plan"]
+    first, second = plan["outputs"][:2]
+    tensors = [t["PlanTensor"] for t in plan["tensors"]]
+    tensors[second]["name"] = tensors[first]["name"]
+    text = json.dumps(header).encode()
+    rest = bytes(40) + text + bytes(-len(text) % 64) + compiled[64 + size + -size % 64 :]
+    with pytest.raises(FormatError, match="names of their own"):
+        edgerun.Session(mended(compiled[:16] + len(text).to_bytes(8, "little") + rest))
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("a", "a")])
+def test_the_engine_wants_names_of_their_own(names):
+    ports = [(name, i + 1, "float32", (2,)) for i, name in enumerate(names)]
+
+    def runner():
+        return _engine.Runner([], [0, 8, 8], {}, 1, [], ports, None)
+
+    if names[0] != names[1]:
+        assert set(runner().run({})) == set(names)
+        return
+    with pytest.raises(ModelError, match="two ports have the name 'a'"):
+        runner()
+
+
+def test_the_engine_wants_ports_of_numbers():
+    with pytest.raises(ModelError, match="cannot hold objects"):
+        _engine.Runner([], [0, 8], {}, 1, [], [("a", 1, "object", (1,))], None)
+
+
+def test_candidates_look_at_shapes():
+    huge = (0, 0, 4, (1 << 62, 4, 2), "float32")
+    step = {"verb": "copy", "kernel": "", "inputs": [huge], "outputs": [huge], "attributes": {}}
+    with pytest.raises(ModelError, match="impossible dimension"):
+        _engine.candidates(step, "generic")
+
+
+def test_a_product_of_quanta_gives_quanta():
+    x = TensorType((2, 3), INT8, Quantization.of(np.float32(0.5)))
+    with pytest.raises(UnsupportedOperatorError, match="quantised tensor"):
+        ReduceProd(Element(INT8), (0,)).infer(x)
