@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
+import importlib.util
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -192,6 +195,26 @@ def lowers(*ops: type[Op]) -> Callable[[_F], _F]:
     return register
 
 
+# Where operators are lowered: those of a module of ir in the module of the same name, but for these.
+FAMILIES: Mapping[str, tuple[str, ...]] = {
+    "gates": ("recurrent",),
+    "quantize": ("quantize", "shape"),
+    "scatter": ("along",),
+    "shape": ("shape", "along"),
+    "suppression": ("regions",),
+}
+
+
+@functools.cache
+def load_family(module: str) -> None:
+    """Imports what lowers the operators of a module of ir. A model needs few of them, and each brings the
+    operators of its family along: importing all takes longer than lowering a small model."""
+    name = module.rpartition(".")[2]
+    for family in FAMILIES.get(name, (name,)):
+        if importlib.util.find_spec(f"edgerun.plan.lower.{family}") is not None:
+            importlib.import_module(f"edgerun.plan.lower.{family}")
+
+
 def snake_case(name: str) -> str:
     """What the engine calls the function of an operator: "SquaredDifference" is "squared_difference"."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
@@ -216,6 +239,7 @@ def _of_int16(node: Node) -> bool:
 
 
 def lowering_of_int16(node: Node) -> Lower | None:
+    load_family("int16")
     for base in type(node.op).__mro__:
         if base in INT16_LOWERINGS:
             return INT16_LOWERINGS[base]
@@ -223,6 +247,9 @@ def lowering_of_int16(node: Node) -> Lower | None:
 
 
 def lowering_of(op: type[Op]) -> Lower | None:
+    for base in op.__mro__:
+        if issubclass(base, Op):
+            load_family(base.__module__)
     return next((LOWERINGS[base] for base in op.__mro__ if base in LOWERINGS), None)
 
 
