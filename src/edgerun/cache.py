@@ -25,7 +25,8 @@ from edgerun.formats.compiled_file import VERSION
 from edgerun.frontends import TFLITE_MAGIC
 from edgerun.ir.types import Shape
 
-# A model that is set up faster than this, in a process that has the frontends loaded, is not worth a file.
+# A model that is set up faster than this is not worth a file. The first of a process takes longer, since it
+# imports the frontends: the next start saves that, too.
 WORTH_SECONDS = 0.02
 _SUFFIX = ".plan"
 
@@ -54,14 +55,17 @@ def key_of(data: bytes, path: str, shapes: Mapping[str, Shape] | None, signature
         return None
     try:
         wanted = sorted((name, tuple(map(int, shape))) for name, shape in (shapes or {}).items())
+        build = (_build(), "" if tflite else _onnx_version())
     except (TypeError, ValueError):
         return None  # wrong shapes are refused where the model is imported
+    except OSError:
+        return None  # the package is no folder of files: whether it changed cannot be seen
     parts = (
         hashlib.sha256(data).hexdigest(),
         path.endswith(".onnx"),
         wanted,
         signature,
-        (edgerun.__version__, VERSION, np.__version__, _build(), "" if tflite else _onnx_version()),
+        (edgerun.__version__, VERSION, np.__version__, *build),
         (knobs.max_arena_bytes(), knobs.max_fold_bytes()),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()
@@ -197,9 +201,11 @@ def _sources(folder: str, deep: bool) -> list[str]:
 
 
 def _onnx_version() -> str:
-    """Of the onnx package, which is found but not imported: that takes longer than the whole start."""
+    """Changes with the onnx package, which is found, not imported: that takes longer than the whole start."""
     spec = importlib.util.find_spec("onnx")
-    for folder in (spec and spec.submodule_search_locations) or ():
-        with contextlib.suppress(OSError):
-            return Path(folder, "version.py").read_text()
-    return "none"
+    if spec is None or spec.origin is None:
+        return "none"
+    package = Path(spec.origin).parent
+    installed = sorted(place.name for place in package.parent.glob("onnx-*-info"))
+    status = os.stat(spec.origin)
+    return f"{installed} {status.st_size} {status.st_mtime_ns}"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from edgerun import cache, knobs
@@ -100,6 +101,42 @@ def test_what_decides_the_plan_is_in_the_key(
         keys.append(cache.key_of(data, "m.tflite", None, None))
     assert None not in keys and len(set(keys)) == len(keys)
     assert cache.key_of(data, "elsewhere.tflite", None, None) == keys[0]
+
+
+def test_the_version_of_onnx_is_in_the_keys_of_its_models(
+    folder: Path, classifier: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert onnx.__version__ in cache._onnx_version()
+    files = [(classifier, "m.tflite"), (b"\x08\x08 a model of onnx", "m.onnx")]
+    before = [cache.key_of(*file, None, None) for file in files]
+    monkeypatch.setattr(cache, "_onnx_version", lambda: "another")
+    after = [cache.key_of(*file, None, None) for file in files]
+    assert before[0] == after[0] and before[1] != after[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["_engine.so", "session.py", "ir/conv.py", "plan/lower/conv.py", "plan/new.py"]
+)
+def test_a_changed_build_has_other_keys(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place in ("_engine.so", "session.py", "ir/conv.py", "plan/lower/conv.py", "formats/a", "frontends/a"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(b"one")
+    (tmp_path / "passes").mkdir()
+    monkeypatch.setattr(cache, "__file__", str(tmp_path / "cache.py"))
+    before = cache._build()
+    (tmp_path / "ir" / "__pycache__").mkdir()
+    (tmp_path / "ir" / "__pycache__" / "conv.py").write_bytes(b"")  # what Python writes changes nothing
+    assert cache._build() == before
+    (tmp_path / name).write_bytes(b"another")
+    assert cache._build() != before
+
+
+def test_a_package_without_files_keeps_nothing(
+    folder: Path, classifier: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "__file__", str(tmp_path / "bundle.zip" / "cache.py"))
+    assert not any(from_cache(Session(classifier)) for _ in range(2))
+    assert not folder.exists()
 
 
 def test_a_plan_is_bound_to_the_instruction_set_of_the_start(
