@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+
 import pytest
 
 from shared_material import FOLDER
+
+# Tests, and the processes they start, never touch the user's own cache; their plans are made afresh.
+os.environ["EDGERUN_CACHE"] = "off"
+os.environ["EDGERUN_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), "edgerun-tests-have-no-cache")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,12 +7,13 @@ container, formats/records.py how dataclasses become JSON.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,19 +21,25 @@ import edgerun.ir
 from edgerun.errors import FormatError, InputError, ModelError
 from edgerun.formats.compiled_file import MAGIC, Arrays, read_compiled, write_compiled
 from edgerun.formats.records import Decoder, encode
-from edgerun.frontends import open_model
-from edgerun.frontends.stages import Cut
 from edgerun.ir.graph import Graph, Value
-from edgerun.ir.op import NUMBERS_DO_NOT_FIT, OPERATORS
+from edgerun.ir.op import NUMBERS_DO_NOT_FIT, OPERATORS, Op
 from edgerun.ir.types import Array, Element, Quantization, Shape, TensorType
-from edgerun.passes import PIPELINE, run_passes
+from edgerun.plan.absent import WithAbsent
 from edgerun.plan.check import check_plan
-from edgerun.plan.lower import lower
-from edgerun.plan.lower.lowering import WithAbsent
 from edgerun.plan.plan import ByteTable, Plan, PlanState, PlanTensor, Quantum, Step, Weights
 from edgerun.plan.program import Program, bind
 
-__all__ = ["MAGIC", "Artifact", "compile_model", "read_artifact"]
+__all__ = [
+    "MAGIC",
+    "Artifact",
+    "compile_model",
+    "made_artifact",
+    "read_artifact",
+    "read_record",
+    "record_bytes",
+]
+
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +78,11 @@ def compile_model(source: str | Path | bytes, shapes: Mapping[str, Shape] | None
     Raises what opening the model raises, InputError for wrong shapes, and ModelError for a model that is run
     in stages.
     """
+    from edgerun.frontends import open_model
+    from edgerun.frontends.stages import Cut
+    from edgerun.passes import PIPELINE, run_passes
+    from edgerun.plan.lower import lower
+
     file = open_model(source)
     try:
         graph = file.graph(shapes)
@@ -81,18 +93,25 @@ def compile_model(source: str | Path | bytes, shapes: Mapping[str, Shape] | None
         ) from cut
     operators = tuple(node.op.name for node in graph.nodes)
     graph = run_passes(graph, PIPELINE)
-    # The name is the place on this machine.
-    plan = replace(lower(graph), name="")
-    artifact = Artifact(
-        plan,
+    data = record_bytes(made_artifact(graph, operators, lower(graph)))
+    read_artifact(data, file.path)  # what cannot be read again is better refused here
+    return data
+
+
+def made_artifact(graph: Graph, operators: tuple[str, ...], plan: Plan) -> Artifact:
+    """What is kept of a graph after the passes, and its plan; `operators`: those before the passes."""
+    return Artifact(
+        replace(plan, name=""),  # the name is the place on this machine
         operators,
         sum(v.type.nbytes for v in graph.constants()),
         {name: np.frombuffer(data, np.uint8) for name, data in graph.metadata.items()},
     )
+
+
+def record_bytes(record: object) -> bytes:
+    """A compiled file of an Artifact, or of a dataclass around one."""
     arrays = Arrays()
-    data = write_compiled(encode(artifact, arrays), arrays)
-    read_artifact(data, file.path)  # what cannot be read again is better refused here
-    return data
+    return write_compiled(encode(record, arrays), arrays)
 
 
 def read_artifact(data: bytes, path: str) -> Artifact:
@@ -100,19 +119,49 @@ def read_artifact(data: bytes, path: str) -> Artifact:
 
     Raises FormatError for what is truncated, damaged, of a newer version, or no plan.
     """
-    content, arrays = read_compiled(data, path)
-    try:
-        artifact = Decoder(arrays, _classes()).decode(content, Artifact, "The content")
-        assert isinstance(artifact, Artifact)
-        check_plan(artifact.plan)
-    except (ModelError, InputError, *NUMBERS_DO_NOT_FIT, RecursionError) as error:
-        raise FormatError(f"{path}: the compiled model is not sound: {error}") from error
+    artifact = read_record(data, path, Artifact, lambda record: record)
     return replace(artifact, plan=replace(artifact.plan, name=path))
 
 
-def _classes() -> dict[str, type[Any]]:
-    """The dataclasses of a compiled model by name: those of a plan, and every operator."""
+def read_record(
+    data: bytes, path: str, kind: type[Record], artifact: Callable[[Record], Artifact]
+) -> Record:
+    """The dataclass `kind` of a file's bytes, the plan of the `artifact` in it checked.
+
+    Raises FormatError as read_artifact does.
+    """
+    content, arrays = read_compiled(data, path)
+    try:
+        record = Decoder(arrays, _Classes(kind)).decode(content, kind, "The content")
+        assert isinstance(record, kind)
+        check_plan(artifact(record).plan)
+    except (ModelError, InputError, *NUMBERS_DO_NOT_FIT, RecursionError) as error:
+        raise FormatError(f"{path}: the compiled model is not sound: {error}") from error
+    return record
+
+
+class _Classes(Mapping[str, type[Any]]):
+    """The dataclasses of a compiled model by name: those of a plan, `kind` around it, and every operator.
+
+    Operators are imported when the first is asked for: most plans have no host step, and need none.
+    """
+
+    def __init__(self, kind: type[Any]) -> None:
+        own = (Artifact, Plan, PlanState, PlanTensor, Step, Weights, Quantum, ByteTable, WithAbsent)
+        self._own = {c.__name__: c for c in (*own, Element, Quantization, TensorType, kind)}
+
+    def __getitem__(self, name: str) -> type[Any]:
+        return self._own[name] if name in self._own else _operators()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**_operators(), **self._own})
+
+    def __len__(self) -> int:
+        return len({**_operators(), **self._own})
+
+
+@functools.cache
+def _operators() -> Mapping[str, type[Op]]:
     for module in pkgutil.iter_modules(edgerun.ir.__path__):
         importlib.import_module(f"edgerun.ir.{module.name}")  # operators register themselves
-    own = (Artifact, Plan, PlanState, PlanTensor, Step, Weights, Quantum, ByteTable, WithAbsent)
-    return {**OPERATORS, **{c.__name__: c for c in (*own, Element, Quantization, TensorType)}}
+    return OPERATORS

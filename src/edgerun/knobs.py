@@ -37,6 +37,9 @@ KNOBS = (
     Knob("EDGERUN_ISA", "", "Use no kernel above this instruction set (" + ", ".join(ISA_NAMES) + ")."),
     Knob("EDGERUN_THREADS", "", "Default of Session(threads=): how many CPU threads one run may use."),
     Knob("EDGERUN_VERIFY", "0", "1 checks every step against numpy (no compiled or staged model); slow."),
+    Knob("EDGERUN_CACHE", "on", "off: plans of models are neither kept on disk nor taken from there."),
+    Knob("EDGERUN_CACHE_DIR", "", "Where they are kept; by default $XDG_CACHE_HOME/edgerun."),
+    Knob("EDGERUN_CACHE_MB", "256", "How large that folder may grow; what was not used for longest goes."),
     Knob("EDGERUN_MAX_ARENA_MB", "2048", "A model whose activations need more memory is refused."),
     Knob("EDGERUN_MAX_FOLD_MB", "64", "Constant folding never creates a constant larger than this."),
     Knob("EDGERUN_MAX_PROGRAMS", "16", "How many programs a session keeps for inputs of different shapes."),
@@ -100,3 +103,25 @@ def tokens_file() -> Path | None:
     """Where the tokens of the web server are, or None."""
     text = _text("EDGERUN_TOKENS_FILE")
     return Path(text) if text else None
+
+
+def cache_dir() -> Path | None:
+    """Where plans are kept, or None for nowhere."""
+    wanted = _text("EDGERUN_CACHE")
+    if wanted not in ("on", "off"):
+        raise ConfigError(f"EDGERUN_CACHE must be on or off, got {wanted!r}.")
+    if wanted == "off":
+        return None
+    if text := _text("EDGERUN_CACHE_DIR"):
+        return Path(text)
+    base = Path(os.environ.get("XDG_CACHE_HOME", "").strip() or "~/.cache")
+    try:
+        base = base.expanduser()
+    except RuntimeError:  # a user without a home
+        return None
+    return base / "edgerun" if base.is_absolute() else None
+
+
+def cache_bytes() -> int:
+    """How large the folder of plans may grow."""
+    return _positive("EDGERUN_CACHE_MB") << 20

@@ -6,29 +6,32 @@ import copy
 import hashlib
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgerun import knobs
-from edgerun.artifact import MAGIC, Artifact, read_artifact
+from edgerun import cache, knobs
+from edgerun.artifact import MAGIC, Artifact, made_artifact, read_artifact
 from edgerun.errors import FormatError, InputError, ModelError
 from edgerun.frontends import parse_model, read_source
-from edgerun.frontends.onnx import OnnxFile
-from edgerun.frontends.stages import Cut
-from edgerun.frontends.tflite import TfliteFile
 from edgerun.ir.graph import Graph
 from edgerun.ir.op import wrong_elements
 from edgerun.ir.types import Array, Shape, TensorInfo, TensorType, is_added
-from edgerun.passes import PIPELINE, UNFUSED, run_passes
-from edgerun.plan.lower import lower
+from edgerun.plan.plan import Plan
 from edgerun.plan.program import Program, Runner, bind
-from edgerun.staged import StagedRunner, Timed
 
+if TYPE_CHECKING:
+    from edgerun.frontends.onnx import OnnxFile
+    from edgerun.frontends.tflite import TfliteFile
+    from edgerun.staged import StagedRunner, Timed
+
+# What makes a plan of a file (frontends, passes, lowering) and the runner of stages are imported where they
+# are needed: a start from a compiled model or the cache takes a tenth of a second less without them.
 Feeds = Mapping[str, Array] | Array | None
 STAGES = ("graph", "passes", "plan", "program", "memory")
 
@@ -135,9 +138,11 @@ class Session:
             raise InputError(f"threads must be at least 1, got {threads}.")
         self.path = None if isinstance(source, bytes) else Path(source)
         self.threads = threads or default_threads()
-        self._file: TfliteFile | OnnxFile  # of a compiled model there is none
         self._artifact: Artifact | None = None
+        self._cached: Artifact | None = None
+        self._opened: TfliteFile | OnnxFile | None = None
         path, data = read_source(source)
+        self._source = (data, path)
         if data.startswith(MAGIC):
             if shapes or signature is not None or preserve_all_tensors:
                 raise InputError(
@@ -145,22 +150,79 @@ class Session:
                     "the model it was compiled from does."
                 )
             self._artifact = read_artifact(data, path)
-        else:
-            self._file = parse_model(data, path)
-        self._set_up(shapes, signature, preserve_all_tensors)
+            self._set_up(shapes, signature, preserve_all_tensors)
+            return
+        plain = not preserve_all_tensors and not knobs.verify()
+        key = cache.key_of(data, path, shapes, signature) if plain else None
+        if not self._start_cached(cache.load(key, path), key, shapes, signature):
+            begin = time.perf_counter()
+            plan = self._set_up(shapes, signature, preserve_all_tensors)
+            if plan is not None and time.perf_counter() - begin >= cache.WORTH_SECONDS:
+                free = tuple(tuple(sorted(f)) for f in self._free)
+                artifact = made_artifact(self._graph, self.operators, plan)
+                cache.store(key, cache.Cached(artifact, free, self.signatures))
 
-    def _set_up(
+    @property
+    def _file(self) -> TfliteFile | OnnxFile:
+        """The model's file, opened when first asked for; of a compiled model there is none."""
+        if self._opened is None:
+            self._opened = parse_model(*self._source)
+            self._source = (b"", self._source[1])
+        return self._opened
+
+    def _start_cached(
+        self,
+        cached: cache.Cached | None,
+        key: str | None,
+        shapes: Mapping[str, Shape] | None,
+        signature: str | None,
+    ) -> bool:
+        """Starts from a plan of the cache; whether there was one that fits the engine."""
+        if cached is None:
+            return False
+        try:
+            program = cached.artifact.bind(self.threads)
+        except FormatError:
+            cache.discard(key)
+            return False
+        self._begin(shapes, signature, preserve_all_tensors=False)
+        self._cached, self._cached_signatures = cached.artifact, cached.signatures
+        self.operators, self._graph = cached.artifact.operators, cached.artifact.ports()
+        self._free = [frozenset(dimensions) for dimensions in cached.free]
+        self._start(program)
+        return True
+
+    def _whole_graph(self) -> Graph:
+        """The graph after the passes; a session from the cache has only its ports until then."""
+        if self._cached is None:
+            return self._graph
+        from edgerun.passes import PIPELINE, run_passes
+
+        return run_passes(self._file.graph(self._shapes, self._signature), PIPELINE)
+
+    def _begin(
         self, shapes: Mapping[str, Shape] | None, signature: str | None, preserve_all_tensors: bool
     ) -> None:
         self._shapes, self._signature, self._preserve = shapes, signature, preserve_all_tensors
         self._variants: OrderedDict[tuple[Shape, ...], Session | None] = OrderedDict()
         self._making = threading.Lock()
         self._waits = False  # for a run that tells the sizes of open dimensions
+
+    def _set_up(
+        self, shapes: Mapping[str, Shape] | None, signature: str | None, preserve_all_tensors: bool
+    ) -> Plan | None:
+        """Starts the model, from its file or compiled; the plan that was made of a file, if it has one."""
+        self._begin(shapes, signature, preserve_all_tensors)
+        self._cached = None
         if self._artifact is not None:
             self.operators, self._graph = self._artifact.operators, self._artifact.ports()
             self._free = [frozenset(range(len(v.type.shape))) for v in self._graph.inputs]
             self._start(self._artifact.bind(self.threads))
-            return
+            return None
+        from edgerun.frontends.stages import Cut
+        from edgerun.passes import PIPELINE, UNFUSED, run_passes
+        from edgerun.plan.lower import lower
+
         self._free = self._file.free_dimensions(signature)
         try:
             graph = self._file.graph(shapes, signature)
@@ -173,12 +235,12 @@ class Session:
             self._graph = self._file.ports(shapes, signature)
             self.operators = self._file.operator_names(signature)
             self._start(None)
-            return
+            return None
         except FormatError as error:
             names = self._open_inputs()
             if shapes or not names:
                 raise
-            if preserve_all_tensors or isinstance(self._file, TfliteFile):
+            if preserve_all_tensors or not self._file.open_until_run:
                 raise FormatError(
                     f"{error} (The file leaves dimensions of {names} open: `shapes` gives them sizes.)"
                 ) from error
@@ -187,10 +249,12 @@ class Session:
             self._graph = self._file.ports(shapes, signature)
             self.operators = self._file.operator_names(signature)
             self._start(None)
-            return
+            return None
         self.operators = tuple(node.op.name for node in graph.nodes)
         self._graph = run_passes(graph, UNFUSED if preserve_all_tensors else PIPELINE)
-        self._start(bind(lower(self._graph), self.threads, share_memory=not preserve_all_tensors))
+        plan = lower(self._graph)
+        self._start(bind(plan, self.threads, share_memory=not preserve_all_tensors))
+        return plan
 
     def _open_inputs(self) -> str:
         """The inputs with open dimensions besides the batch, for a message."""
@@ -202,11 +266,14 @@ class Session:
         self._traced: Session | None = None
         self._program = program
         self._runner: Runner | StagedRunner
+        self._staged: StagedRunner | None = None
         if program is not None:
             self._runner = program.runner(self.threads)
         else:
+            from edgerun.staged import StagedRunner
+
             entry = self._file.entry(self._signature)
-            self._runner = StagedRunner(self._file, entry, self._graph, self.threads)
+            self._runner = self._staged = StagedRunner(self._file, entry, self._graph, self.threads)
         self._run = self._runner.run
         self._verify = knobs.verify() and program is not None and self._artifact is None
 
@@ -237,6 +304,8 @@ class Session:
     @property
     def signatures(self) -> tuple[str, ...]:
         """The entry points of the file, for `signature`."""
+        if self._cached is not None:
+            return self._cached_signatures
         return () if self._artifact is not None else tuple(self._file.signatures)
 
     def run(self, feeds: Feeds = None) -> dict[str, Array]:
@@ -329,7 +398,7 @@ class Session:
         }
         if sizes != {((1,), True)}:
             return True
-        if self._graph.states:
+        if self._program is not None and self._program.plan.states:
             return False
         feeds = fixed_inputs(batched.inputs)
         whole, single = batched.run(feeds), self.twin()
@@ -360,12 +429,12 @@ class Session:
 
     def tensors(self, feeds: Feeds = None) -> dict[str, Array]:
         """Every tensor of a run by its name in the file, for sessions with preserve_all_tensors."""
-        if self._program is None or isinstance(self._runner, StagedRunner):
+        if self._program is None or not isinstance(self._runner, Runner):
             raise ModelError(f"{self.name}: a model that is run in stages does not keep its tensors.")
         if self._artifact is not None:
             raise ModelError(f"{self.name}: a compiled model does not keep its tensors.")
         buffers, values = self._runner.trace(feeds), self._program.plan.values
-        tensors = {v.name: v.data for v in self._graph.constants() if v.data is not None}
+        tensors = {v.name: v.data for v in self._whole_graph().constants() if v.data is not None}
         return tensors | {name: self._program.read(i, buffers) for name, i in values.items()}
 
     def profile(self, feeds: Feeds = None, runs: int = 20) -> list[StepProfile]:
@@ -396,16 +465,17 @@ class Session:
 
     def _timed(self, feeds: Feeds) -> list[Timed]:
         """The steps of one run with their nanoseconds."""
-        if self._program is None or isinstance(self._runner, StagedRunner):
-            assert isinstance(self._runner, StagedRunner)
-            return self._runner.profile(feeds)
+        if self._staged is not None:
+            return self._staged.profile(feeds)
+        assert isinstance(self._runner, Runner)
+        assert self._program is not None
         program, times = self._program, self._runner.profile(feeds)[1]
         return [(program, bound, ns) for bound, ns in zip(program.steps, times, strict=True)]
 
     def _programs(self) -> list[Program]:
         """The program or, of a model run in stages, those made so far."""
-        if isinstance(self._runner, StagedRunner):
-            return self._runner.programs()
+        if self._staged is not None:
+            return self._staged.programs()
         assert self._program is not None
         return [self._program]
 
@@ -423,10 +493,10 @@ class Session:
         """A run on fixed pseudo-random inputs, which a model that takes shapes or indices need not accept."""
         feeds = fixed_inputs(self.inputs)
         try:
-            if not isinstance(self._runner, StagedRunner):
+            if self._staged is None:
                 return self.twin().run(feeds)
-            with self._runner.aside():
-                return self._runner.run(feeds)
+            with self._staged.aside():
+                return self._staged.run(feeds)
         except ModelError as error:
             if not self.in_stages:
                 raise
@@ -475,25 +545,32 @@ class Session:
         if stage == "graph":
             return str(self._file.graph(self._shapes, self._signature))
         if stage == "plan":  # as lowered: the program's own has this machine's storage and packs
-            return str(lower(self._graph))
-        return str({"passes": self._graph, "program": self._program, "memory": self._program.arena}[stage])
+            from edgerun.plan.lower import lower
+
+            return str(lower(self._whole_graph()))
+        if stage == "passes":
+            return str(self._whole_graph())
+        return str({"program": self._program, "memory": self._program.arena}[stage])
 
     def _weight_bytes(self) -> int:
         """Of the constants that are computed with; of a model run in stages, of all in the file."""
         if self._program is None:
             return self._file.weight_bytes(self._signature)
-        if self._artifact is not None:
-            return self._artifact.weight_bytes
+        artifact = self._artifact or self._cached
+        if artifact is not None:
+            return artifact.weight_bytes
         return sum(v.type.nbytes for v in self._graph.constants())
 
     def _run_verified(self, feeds: Feeds) -> dict[str, Array]:
         """A run whose every step is compared with the numpy reference, fed with the run's own tensors."""
         if self._traced is None:
+            from edgerun.plan.lower import lower
+
             # Two threads may make it at once; one of them stays.
-            self._traced = self._with(bind(lower(self._graph), self.threads, share_memory=False))
+            self._traced = self._with(bind(lower(self._whole_graph()), self.threads, share_memory=False))
         if feeds is None:
             feeds = {info.name: self.input(info.name) for info in self.inputs}
-        check_steps(self._graph, self._traced.tensors(feeds))
+        check_steps(self._whole_graph(), self._traced.tensors(feeds))
         return self._run(feeds)
 
 

@@ -20,6 +20,7 @@ FLOORS = (
     ("serve", "compress", "compat"),
     ("vision",),
     ("session",),
+    ("cache",),
     ("staged", "artifact"),
     ("frontends", "passes", "plan", "backends"),
     ("ir", "formats"),

@@ -13,6 +13,7 @@ from edgerun.errors import CameraError, ConfigError, EdgerunError
 
 _COMMANDS = {
     "bench": "Time a model, side by side with other engines.",
+    "cache": "Empty the folder of plans that make the next start fast.",
     "cameras": "List the cameras of this machine.",
     "compile": "Write a model's plan to one file.",
     "compare": "Compare a model with another runtime, layer by layer.",

@@ -64,6 +64,7 @@ def examine() -> dict[str, Any]:
     return {
         "machine": _engine(machine(), advice),
         "limits": _limits(advice),
+        "cache": _cache(),
         "libraries": _libraries(advice),
         "cameras": {camera.device: camera.name for camera in cameras},
         "settings": {knob.name: os.environ.get(knob.name) or "not set" for knob in KNOBS},
@@ -105,6 +106,22 @@ def _limits(advice: list[str]) -> dict[str, Any]:
         "cores allowed": allowed,
         "cgroup CPUs": cpus if cpus is not None else "no limit",
         "governor": governor or "unknown",
+    }
+
+
+def _cache() -> dict[str, Any]:
+    """Where plans are kept, and how large that is."""
+    from edgerun import cache, knobs
+
+    folder = knobs.cache_dir()
+    if folder is None:
+        return {"folder": "off"}
+    sizes = [size for _, size, _ in cache.entries()]
+    return {
+        "folder": str(folder),
+        "models": len(sizes),
+        "bytes": sum(sizes),
+        "limit in bytes": knobs.cache_bytes(),
     }
 
 

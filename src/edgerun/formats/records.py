@@ -49,6 +49,16 @@ def encode(value: Any, arrays: Arrays) -> Any:
     return {type(value).__name__: fields}
 
 
+# How what is no dataclass is marked in JSON.
+_TAGS: dict[Any, str] = {np.ndarray: "array", np.dtype: "dtype", bytes: "bytes", Mapping: "map"}
+_SCALARS = (bool, int, str, types.NoneType)
+
+# The hints that a value may be of, each with its origin and arguments.
+_Hints = tuple[tuple[Any, Any, tuple[Any, ...]], ...]
+# Where a value stands: the place around it, and the field, key or entry. It becomes text in messages alone.
+_Place = str | tuple[Any, str | int]
+
+
 class Decoder:
     """JSON values back to what type hints say, over the arrays of a file.
 
@@ -60,82 +70,101 @@ class Decoder:
 
     def decode(self, value: Any, hint: Any, place: str) -> Any:
         """`value` as an instance of `hint`; `place` names it in messages."""
-        for one in _alternatives(hint):
-            if self._looks_like(value, one):
-                return self._decode(value, one, place)
-        name = " or ".join(getattr(h, "__name__", str(h)) for h in _alternatives(hint))
-        raise FormatError(f"{place} should be {name}, it is {str(value)[:80]}.")
+        return self._value(value, _alternatives(hint), place)
 
-    def _looks_like(self, value: Any, hint: Any) -> bool:
-        """Whether the JSON form is that of the hint, whatever is inside."""
-        origin = typing.get_origin(hint) or hint
-        if hint in (bool, int, str, types.NoneType):
-            return type(value) is hint
-        if hint is float:
-            plain = type(value) in (int, float)  # as for a type checker, an int is a float
-            return plain or (isinstance(value, dict) and list(value) == ["float"])
-        if origin in (tuple, list):
-            return isinstance(value, list)
-        if not isinstance(value, dict) or len(value) != 1:
+    def _value(self, value: Any, hints: _Hints, place: _Place) -> Any:
+        kind = type(value)
+        for hint, origin, arguments in hints:
+            if kind is list:
+                if origin is tuple or origin is list:
+                    return self._sequence(value, origin, arguments, place)
+            elif kind is dict:
+                if self._looks_like(value, hint, origin):
+                    return self._tagged(value, hint, origin, arguments, place)
+            elif kind is hint or (hint is float and kind is int):  # as for a type checker, an int is a float
+                return value
+        name = " or ".join(getattr(hint, "__name__", str(hint)) for hint, _, _ in hints)
+        raise FormatError(f"{_text(place)} should be {name}, it is {str(value)[:80]}.")
+
+    def _looks_like(self, value: dict[str, Any], hint: Any, origin: Any) -> bool:
+        """Whether the tag is that of the hint, whatever is inside."""
+        if len(value) != 1 or hint in _SCALARS or origin is tuple or origin is list:
             return False
         (tag,) = value
-        names = {np.ndarray: "array", np.dtype: "dtype", bytes: "bytes", Mapping: "map"}
-        if origin in names:
-            return bool(tag == names[origin])
+        if hint is float:
+            return tag == "float"
+        if origin in _TAGS or tag in _TAGS.values():
+            return tag == _TAGS.get(origin)
         return tag in self._classes and issubclass(self._classes[tag], origin)
 
-    def _decode(self, value: Any, hint: Any, place: str) -> Any:
-        origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
-        if origin in (tuple, list):
-            return self._sequence(value, origin, arguments, place)
-        if not isinstance(value, dict):
-            return value
+    def _tagged(self, value: dict[str, Any], hint: Any, origin: Any, arguments: Any, place: _Place) -> Any:
         ((tag, inner),) = value.items()
         if hint is float:
             if inner not in ("inf", "-inf", "nan"):
-                raise FormatError(f"{place} should be 'inf', '-inf' or 'nan', it is {str(inner)[:80]}.")
+                raise FormatError(
+                    f"{_text(place)} should be 'inf', '-inf' or 'nan', it is {str(inner)[:80]}."
+                )
             return float(inner)
         if origin in (np.ndarray, bytes):
             if type(inner) is not int or not 0 <= inner < len(self._arrays):
                 raise FormatError(
-                    f"{place} should be one of {len(self._arrays)} arrays, it is {str(inner)[:80]}."
+                    f"{_text(place)} should be one of {len(self._arrays)} arrays, it is {str(inner)[:80]}."
                 )
             array = self._arrays[inner]
             wanted = _element(arguments) if origin is np.ndarray else np.uint8
             if not issubclass(array.dtype.type, wanted):
-                raise FormatError(f"{place} should be an array of {wanted.__name__}, it is {array.dtype}.")
+                raise FormatError(
+                    f"{_text(place)} should be an array of {wanted.__name__}, it is {array.dtype}."
+                )
             return array if origin is np.ndarray else array.tobytes()
         if origin is np.dtype:
             if not isinstance(inner, str) or inner not in DTYPES:
-                raise FormatError(f"{place} should be a dtype, it is {str(inner)[:80]}.")
+                raise FormatError(f"{_text(place)} should be a dtype, it is {str(inner)[:80]}.")
             return DTYPES[inner]
         if not isinstance(inner, dict):
-            raise FormatError(f"{place} should have fields, it is {str(inner)[:80]}.")
+            raise FormatError(f"{_text(place)} should have fields, it is {str(inner)[:80]}.")
         if origin is Mapping:
-            return {k: self.decode(v, arguments[1], f"{place}, {k}") for k, v in inner.items()}
+            hints = _alternatives(arguments[1])
+            return {k: self._value(v, hints, (place, k)) for k, v in inner.items()}
         return self._instance(self._classes[tag], inner, place)
 
-    def _sequence(self, value: list[Any], origin: type, arguments: Any, place: str) -> Any:
+    def _sequence(self, value: list[Any], origin: type, arguments: Any, place: _Place) -> Any:
         if origin is list or arguments[1:] == (...,):
-            arguments = (arguments[0],) * len(value)
-        if len(value) != len(arguments):
-            raise FormatError(f"{place} should have {len(arguments)} entries, it has {len(value)}.")
-        pairs = zip(value, arguments, strict=True)
-        return origin(self.decode(v, hint, f"{place}, entry {i}") for i, (v, hint) in enumerate(pairs))
+            hint = arguments[0]
+            if hint in _SCALARS and all(type(v) is hint for v in value):
+                return origin(value)
+            hints = [_alternatives(hint)] * len(value)
+        else:
+            hints = [_alternatives(hint) for hint in arguments]
+        if len(value) != len(hints):
+            raise FormatError(f"{_text(place)} should have {len(hints)} entries, it has {len(value)}.")
+        pairs = zip(value, hints, strict=True)
+        return origin([self._value(v, one, (place, i)) for i, (v, one) in enumerate(pairs)])
 
-    def _instance(self, cls: type, fields: dict[str, Any], place: str) -> Any:
-        hints = _hints(cls)
+    def _instance(self, cls: type, fields: dict[str, Any], place: _Place) -> Any:
+        hints = _fields(cls)
         if fields.keys() != hints.keys():
             raise FormatError(
-                f"{place}: {cls.__name__} should have the fields {', '.join(hints) or '(none)'}, "
+                f"{_text(place)}: {cls.__name__} should have the fields {', '.join(hints) or '(none)'}, "
                 f"it has {', '.join(map(str, fields)) or '(none)'}."
             )
-        return cls(**{k: self.decode(v, hints[k], f"{place}, {k}") for k, v in fields.items()})
+        return cls(**{k: self._value(v, hints[k], (place, k)) for k, v in fields.items()})
 
 
-def _alternatives(hint: Any) -> tuple[Any, ...]:
+def _text(place: _Place) -> str:
+    """A place as messages name it."""
+    if isinstance(place, str):
+        return place
+    around, at = place
+    return f"{_text(around)}, " + (at if isinstance(at, str) else f"entry {at}")
+
+
+@functools.cache
+def _alternatives(hint: Any) -> _Hints:
+    """The hints of a union, or the only one."""
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    return typing.get_args(hint) if union else (hint,)
+    hints = typing.get_args(hint) if union else (hint,)
+    return tuple((one, typing.get_origin(one) or one, typing.get_args(one)) for one in hints)
 
 
 def _element(arguments: tuple[Any, ...]) -> type:
@@ -145,7 +174,7 @@ def _element(arguments: tuple[Any, ...]) -> type:
 
 
 @functools.cache
-def _hints(cls: type) -> dict[str, Any]:
-    """The type hint of each field, in order."""
+def _fields(cls: type) -> dict[str, _Hints]:
+    """The hints of each field, in order."""
     hints = typing.get_type_hints(cls)
-    return {f.name: hints[f.name] for f in dataclasses.fields(cls)}
+    return {f.name: _alternatives(hints[f.name]) for f in dataclasses.fields(cls)}

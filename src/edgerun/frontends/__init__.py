@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgerun.errors import FormatError, ModelError
-from edgerun.frontends.onnx import OnnxFile
-from edgerun.frontends.tflite import TfliteFile
-from edgerun.ir.graph import Graph
-from edgerun.ir.types import Shape
+
+if TYPE_CHECKING:
+    from edgerun.frontends.onnx import OnnxFile
+    from edgerun.frontends.tflite import TfliteFile
+    from edgerun.ir.graph import Graph
+    from edgerun.ir.types import Shape
 
 TFLITE_MAGIC = b"TFL3"
 # The keys of the fields of a ModelProto: producer, domain, graph, opsets, metadata.
@@ -49,8 +52,12 @@ def open_model(source: str | Path | bytes) -> TfliteFile | OnnxFile:
 def parse_model(data: bytes, path: str) -> TfliteFile | OnnxFile:
     """`open_model` of what was read; `path` is for messages."""
     if data[4:8] == TFLITE_MAGIC:
+        from edgerun.frontends.tflite import TfliteFile  # each format imports operators of its own
+
         return TfliteFile(data, path)
-    if _is_onnx(data, path):
+    if is_onnx(data, path):
+        from edgerun.frontends.onnx import OnnxFile
+
         return OnnxFile(data, path)
     raise FormatError(
         f"{path}: not a model that edgerun knows: a .tflite file has 'TFL3' at byte 4, "
@@ -58,7 +65,7 @@ def parse_model(data: bytes, path: str) -> TfliteFile | OnnxFile:
     )
 
 
-def _is_onnx(data: bytes, path: str) -> bool:
+def is_onnx(data: bytes, path: str) -> bool:
     """Whether it says so itself: ONNX has no magic, but files begin with the version of its format (field 1,
     a small number) and go on with another field of the model."""
     if path.endswith(".onnx"):

@@ -21,10 +21,12 @@ from edgerun.ir.types import Array, Shape, TensorType
 class OnnxFile:
     """An ONNX file, checked and ready to be imported. Raises FormatError, ModelError.
 
-    It has one entry point, and no signatures.
+    It has one entry point, and no signatures. open_until_run: where open dimensions cannot be 1, the sizes of
+    a run are waited for.
     """
 
     signatures: Mapping[str, Any] = {}
+    open_until_run = True
 
     def __init__(self, data: bytes, path: str) -> None:
         self.path = path

@@ -24,7 +24,12 @@ from edgerun.ir.types import Array, Shape, TensorType
 
 
 class TfliteFile:
-    """A TFLite file, checked and ready to be imported. Raises FormatError, QuantizationError."""
+    """A TFLite file, checked and ready to be imported. Raises FormatError, QuantizationError.
+
+    open_until_run: see OnnxFile.
+    """
+
+    open_until_run = False
 
     def __init__(self, data: bytes, path: str) -> None:
         self.path = path

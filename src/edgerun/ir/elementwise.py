@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -204,10 +204,11 @@ class Mul(Binary):
 class Unary(Op, abstract=True):
     """A real function of each element: 8-bit to another quantisation, or a float.
 
-    Those that define `integer` also take int32 and int64.
+    Those that define `integer` also take int32 and int64. in_python: the engine has none for floats.
     """
 
     elementwise = True
+    in_python: ClassVar[bool] = False
     out: Element
 
     def function(self, x: Reals) -> Reals:

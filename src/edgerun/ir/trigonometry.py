@@ -14,6 +14,8 @@ from edgerun.ir.elementwise import Reals, Unary
 class HostUnary(Unary, abstract=True):
     """A function that the engine does not have."""
 
+    in_python = True
+
 
 @dataclass(frozen=True)
 class Tan(HostUnary):

@@ -15,7 +15,6 @@ from edgerun.passes.fold_affine import fold_affine
 from edgerun.passes.fold_constants import fold_constants
 from edgerun.passes.fold_qdq import fold_qdq
 from edgerun.passes.fuse_activation import fuse_activation
-from edgerun.passes.fuse_dynamic import fuse_dynamic
 from edgerun.passes.fuse_pad import fuse_pad
 from edgerun.passes.fuse_tables import fuse_tables
 from edgerun.passes.transposes import merge_transposes, sink_transposes
@@ -29,10 +28,18 @@ class Pass:
     run: Callable[[Graph], None]
 
 
+def _fuse_dynamic(graph: Graph) -> None:
+    """The pass of models that quantise dynamically; others do not import it."""
+    if any(node.op.name == "DynamicQuantize" for node in graph.nodes):
+        from edgerun.passes.fuse_dynamic import fuse_dynamic
+
+        fuse_dynamic(graph)
+
+
 PIPELINE: Sequence[Pass] = (
     Pass("fold_qdq", fold_qdq),
     Pass("fold_constants", fold_constants),
-    Pass("fuse_dynamic", fuse_dynamic),
+    Pass("fuse_dynamic", _fuse_dynamic),
     Pass("sink_transposes", sink_transposes),
     Pass("merge_transposes", merge_transposes),
     Pass("eliminate", eliminate),

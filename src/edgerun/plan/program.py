@@ -6,6 +6,7 @@ settles how 8-bit tensors are stored, packs weights, and only then lays out the 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import weakref
 from collections.abc import Callable, Mapping
@@ -33,6 +34,7 @@ except ImportError as error:  # pragma: no cover - only in a checkout that was n
 if TYPE_CHECKING:
     from edgerun._engine import StepSpec
 
+_text = functools.cache(str)  # of dtypes, which write their names in Python
 Runner = _engine.Runner  # one stream of inferences over a program
 
 # A second thread costs some microseconds per step; a lane should have at least this much to do.
@@ -129,7 +131,7 @@ class Program:
             offset + t.offset * size,
             t.row_stride * size,
             t.type.shape,
-            str(self.storage.dtype(i)),
+            _text(self.storage.dtype(i)),
         )
 
     def _prepare(self) -> list[_engine.Program | None]:
@@ -454,7 +456,7 @@ def _unplaced(plan: Plan, storage: Storage) -> Callable[[int], Ref]:
 
     def ref(i: int) -> Ref:
         t = plan.tensors[i]
-        return (0, 0, t.row_stride * t.type.dtype.itemsize, t.type.shape, str(storage.dtype(i)))
+        return (0, 0, t.row_stride * t.type.dtype.itemsize, t.type.shape, _text(storage.dtype(i)))
 
     return ref
 

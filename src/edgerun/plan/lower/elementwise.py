@@ -21,7 +21,6 @@ from edgerun.ir.elementwise import (
 from edgerun.ir.functions import Abs, Gelu, Neg, Sign
 from edgerun.ir.graph import Node
 from edgerun.ir.op import NO_CLAMP, output_multiplier, quantization_of
-from edgerun.ir.trigonometry import HostUnary
 from edgerun.ir.types import INT32, INT64, TensorType
 from edgerun.plan.lower.lowering import Lowering, clamp_attributes, lowers, snake_case
 from edgerun.plan.plan import Attribute, ByteTable, Quantum
@@ -86,7 +85,7 @@ def _unary(lo: Lowering, node: Node) -> None:
     assert isinstance(op, Unary | Table)
     x, y = lo.tensor(node.inputs[0]), lo.tensor(node.outputs[0])
     kind = node.types()[0]
-    if isinstance(op, HostUnary) and kind.is_float:
+    if isinstance(op, Unary) and op.in_python and kind.is_float:
         lo.host(node)
         return
     if kind.is_plain_integer and kind.dtype not in (INT32, INT64):

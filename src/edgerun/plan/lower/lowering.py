@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
+import importlib.util
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,7 +19,8 @@ from edgerun.ir.matmul import BatchMatMul
 from edgerun.ir.op import NUMBERS_DO_NOT_FIT, Clamp, Op, clamp_range, quantization_of
 from edgerun.ir.reduction import Reduction
 from edgerun.ir.shape import Concat, Reshape, Transpose
-from edgerun.ir.types import FLOAT64, INT32, Array, Element, Shape, TensorType, is_added
+from edgerun.ir.types import FLOAT64, INT32, Array, Element, Shape, is_added
+from edgerun.plan.absent import WithAbsent
 from edgerun.plan.layout import Layout
 from edgerun.plan.plan import Attribute, Plan, PlanState, Quantum, Step, Weights
 
@@ -178,31 +181,6 @@ class Lowering:
         self.step("host", inputs, outputs, {}, op=WithAbsent(node.op, absent) if absent else node.op)
 
 
-@dataclass(frozen=True)
-class WithAbsent(Op, abstract=True):
-    """An operator of which some inputs are absent: those at the places `absent`."""
-
-    op: Op
-    absent: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        return self.op.name
-
-    def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
-        return self.op.infer(*self._every(types))
-
-    def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
-        return self.op.eval(self._every(types), *self._every(arrays))
-
-    def _every(self, present: Sequence[Any]) -> list[Any]:
-        """The operands with None where one is absent."""
-        operands = list(present)
-        for i in self.absent:
-            operands.insert(i, None)
-        return operands
-
-
 def _in_float64(node: Node) -> bool:
     """Whether it is arithmetic that no verb has: there is none in float64."""
     computes = isinstance(node.op, BatchMatMul | Binary | Reduction | Softmax | Unary)
@@ -232,6 +210,26 @@ def lowers(*ops: type[Op]) -> Callable[[_F], _F]:
     return register
 
 
+# Where operators are lowered: those of a module of ir in the module of the same name, but for these.
+FAMILIES: Mapping[str, tuple[str, ...]] = {
+    "gates": ("recurrent",),
+    "quantize": ("quantize", "shape"),
+    "scatter": ("along",),
+    "shape": ("shape", "along"),
+    "suppression": ("regions",),
+}
+
+
+@functools.cache
+def load_family(module: str) -> None:
+    """Imports what lowers the operators of a module of ir. A model needs few of them, and each brings the
+    operators of its family along: importing all takes longer than lowering a small model."""
+    name = module.rpartition(".")[2]
+    for family in FAMILIES.get(name, (name,)):
+        if importlib.util.find_spec(f"edgerun.plan.lower.{family}") is not None:
+            importlib.import_module(f"edgerun.plan.lower.{family}")
+
+
 def snake_case(name: str) -> str:
     """What the engine calls the function of an operator: "SquaredDifference" is "squared_difference"."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
@@ -256,6 +254,7 @@ def _of_int16(node: Node) -> bool:
 
 
 def lowering_of_int16(node: Node) -> Lower | None:
+    load_family("int16")
     for base in type(node.op).__mro__:
         if base in INT16_LOWERINGS:
             return INT16_LOWERINGS[base]
@@ -263,6 +262,9 @@ def lowering_of_int16(node: Node) -> Lower | None:
 
 
 def lowering_of(op: type[Op]) -> Lower | None:
+    for base in op.__mro__:
+        if issubclass(base, Op):
+            load_family(base.__module__)
     return next((LOWERINGS[base] for base in op.__mro__ if base in LOWERINGS), None)
 
 
