@@ -21,7 +21,7 @@ from edgerun.errors import FormatError, InputError, ModelError
 from edgerun.frontends import parse_model, read_source
 from edgerun.ir.graph import Graph
 from edgerun.ir.op import wrong_elements
-from edgerun.ir.types import Array, Shape, TensorInfo, TensorType
+from edgerun.ir.types import Array, Shape, TensorInfo, TensorType, is_added
 from edgerun.plan.plan import Plan
 from edgerun.plan.program import Program, Runner, bind
 
@@ -603,7 +603,7 @@ def fixed_inputs(infos: tuple[TensorInfo, ...]) -> dict[str, Array]:
         z = z ^ (z >> np.uint64(31))
         if info.dtype.kind == "f":
             array: Array = ((z >> np.uint64(40)).astype(np.float64) / 2.0**24).astype(info.dtype)
-        elif info.dtype.itemsize == 1:
+        elif info.dtype.itemsize == 1 and not is_added(info.dtype):
             array = (z >> np.uint64(56)).astype(np.uint8).view(info.dtype)
         else:
             array = (z >> np.uint64(56)).astype(info.dtype)

@@ -62,7 +62,7 @@ def test_inputs_that_are_no_numbers():
     with pytest.raises((FormatError, UnsupportedOperatorError)):
         edgerun.Session(proto.SerializeToString())
     kind.elem_type = -1
-    with pytest.raises(FormatError, match=r"element type|refuses it"):
+    with pytest.raises(FormatError, match=r"type of elements|refuses it"):
         edgerun.Session(proto.SerializeToString())
 
 

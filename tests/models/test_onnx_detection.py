@@ -21,7 +21,13 @@ def both(place: str, shapes: dict[str, tuple[int, ...]] | None = None) -> tuple[
     return edgerun.Session(path, shapes=shapes), edgerun.Session(path, backend="onnxruntime", optimized=False)
 
 
-@pytest.mark.parametrize("name", [n for n in DETECTORS if n != "yolov8n_int8_c"])
+# ONNX Runtime multiplies sums by (s_x * s_w) / s_y in float32 operations; ours rounds that ratio once, and is nearer
+# to the exact value (contract 4.1.1). With its formula in ours the boxes agree; with ours 11 lie just below.
+TIES = pytest.mark.xfail(strict=True, reason="the float32 ratio of scales in ONNX Runtime's QLinearConv")
+MARKS = {"nanodet_2022nov_int8_qoperator": TIES}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=MARKS.get(n, ())) for n in DETECTORS])
 def test_the_same_boxes(name: str) -> None:
     """Scores over 0.3 have a partner at IoU > 0.9, which may be just below 0.3, on both sides."""
     detector = DETECTORS[name]

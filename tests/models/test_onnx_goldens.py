@@ -15,7 +15,6 @@ import pytest
 from onnx import numpy_helper
 
 import edgerun
-from edgerun.errors import UnsupportedOperatorError
 from shared_material import FOLDER, needs_shared
 
 pytestmark = needs_shared
@@ -37,7 +36,6 @@ def numbered(folder: Path, kind: str) -> list[np.ndarray]:
     return [numpy_helper.to_array(onnx.load_tensor(str(file))) for file in files]
 
 
-@pytest.mark.xfail(raises=UnsupportedOperatorError, reason="dynamic quantisation, scales that are fed")
 @pytest.mark.parametrize("folder", [*folders("onnx_node_quant"), *folders("onnx_node_quant_opset10_13")])
 def test_node(folder: Path) -> None:
     inputs, outputs = numbered(folder, "in"), numbered(folder, "out")
@@ -49,7 +47,6 @@ def test_node(folder: Path) -> None:
         np.testing.assert_array_equal(result, wanted)
 
 
-@pytest.mark.xfail(raises=UnsupportedOperatorError, reason="Scan, grouped ConvTranspose, counted padding")
 @pytest.mark.parametrize("folder", folders("tract"))
 def test_tract(folder: Path) -> None:
     arrays = np.load(folder / "io.npz")

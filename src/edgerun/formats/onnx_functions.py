@@ -9,6 +9,8 @@ from edgerun.errors import FormatError
 
 # Functions call functions; ONNX's own do so at most three times.
 _MOST_ROUNDS = 8
+# What the onnx package raises, besides errors of its own, where a file makes no sense.
+_NOT_SOUND = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 Names = Callable[[str], str]
 
@@ -22,11 +24,14 @@ def inline_functions(model: Any, opset: int, known: Callable[[Any], bool], path:
         unknown = [node for node in model.graph.node if not known(node)]
         if not any(_schema_with_body(node, model, opset) for node in unknown):
             return
-        types = _types(model)
+        types = _types(model, path)
         taken = {name for node in model.graph.node for name in (*node.input, *node.output)}
         nodes, changed = [], False
         for index, node in enumerate(model.graph.node):
-            body = None if known(node) else _body(node, model, opset, types)
+            body = None if known(node) else _checked_body(node, model, opset, types, path)
+            called = () if body is None else body.node
+            if not all(known(each) or _schema_with_body(each, model, opset) for each in called):
+                body = None  # it is refused by its own name
             nodes += [node] if body is None else _instance(body, node, _fresh(taken, node, index))
             changed = changed or body is not None
         if not changed:
@@ -52,6 +57,18 @@ def _schema_with_body(node: Any, model: Any, opset: int) -> Any:
     except defs.SchemaError:
         return None
     return schema if schema.has_function or schema.has_context_dependent_function else None
+
+
+def _checked_body(node: Any, model: Any, opset: int, types: Mapping[str, Any], path: str) -> Any:
+    """_body, whose builders raise errors of their own where operands or attributes make no sense."""
+    from google.protobuf.message import DecodeError
+    from onnx import defs, shape_inference
+
+    try:
+        return _body(node, model, opset, types)
+    except (DecodeError, defs.SchemaError, shape_inference.InferenceError, *_NOT_SOUND) as error:
+        place = f"{node.op_type} '{node.name}'" if node.name else node.op_type
+        raise FormatError(f"{path}: {place}: its operands do not fit it: {_first_line(error)}") from error
 
 
 def _body(node: Any, model: Any, opset: int, types: Mapping[str, Any]) -> Any:
@@ -86,11 +103,14 @@ def _body(node: Any, model: Any, opset: int, types: Mapping[str, Any]) -> Any:
     return body
 
 
-def _types(model: Any) -> dict[str, Any]:
+def _types(model: Any, path: str) -> dict[str, Any]:
     """The TypeProto of every value whose type is known."""
     from onnx import helper, shape_inference
 
-    graph = shape_inference.infer_shapes(model).graph
+    try:
+        graph = shape_inference.infer_shapes(model).graph
+    except (shape_inference.InferenceError, *_NOT_SOUND) as error:
+        raise FormatError(f"{path}: its types do not fit together: {_first_line(error)}") from error
     types = {v.name: v.type for v in (*graph.value_info, *graph.output, *graph.input)}
     for tensor in graph.initializer:
         types[tensor.name] = helper.make_tensor_type_proto(tensor.data_type, tuple(tensor.dims))
@@ -163,7 +183,9 @@ def _instances(
 def _rename(graph: Any, names: dict[str, str], given: Mapping[str, Any], fresh: Names) -> None:
     """Gives the values of a graph inside an operator names of their own."""
     for value in (*graph.input, *graph.initializer):
-        value.name = names[value.name] = fresh(value.name)
+        own = fresh(value.name)
+        names[value.name] = own
+        value.name = own
     nodes = _instances(graph.node, names, given, fresh)
     del graph.node[:]
     graph.node.extend(nodes)
@@ -179,3 +201,7 @@ def _reads(node: Any) -> set[str]:
             reads |= {name for inner in graph.node for name in _reads(inner)}
             reads |= {value.name for value in graph.output}
     return reads - {""}
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

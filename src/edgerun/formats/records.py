@@ -30,6 +30,8 @@ def encode(value: Any, arrays: Arrays) -> Any:
             finite = isinstance(value, int) or math.isfinite(value)
             return value if finite else {"float": str(value)}
         case np.dtype():
+            if value.name not in DTYPES:
+                raise ModelError(f"A compiled model cannot hold elements of {value}.")
             return {"dtype": value.name}
         case bytes() | memoryview():
             return {"bytes": arrays.add(np.frombuffer(value, np.uint8))}

@@ -32,7 +32,7 @@ class OnnxFile:
         self.path = path
         self.model = read_onnx(data, path)
         self._opset = opset_of(self.model)
-        inline_functions(self.model, self._opset, lambda node: operator_name(node) in IMPORTERS, path)
+        inline_functions(self.model, self._opset, _is_known, path)
         self.metadata: dict[str, bytes | memoryview] = {
             entry.key: entry.value.encode() for entry in self.model.metadata_props
         }
@@ -213,6 +213,11 @@ class OnnxFile:
             value = inputs[names.index(name)]
             value.type = value.type.with_shape(_sizes(name, shape, value.type.shape))
         return inputs
+
+
+def _is_known(node: Any) -> bool:
+    name = operator_name(node)
+    return name in IMPORTERS or name in CONTROL
 
 
 def _is_open(dimension: Any) -> bool:

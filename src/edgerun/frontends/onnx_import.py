@@ -14,6 +14,7 @@ from edgerun.frontends.onnx_control import CONTROL
 from edgerun.frontends.onnx_ops import IMPORTERS
 from edgerun.frontends.onnx_ops.task import DataDependent, Emitted, Import, NeedsValue
 from edgerun.frontends.onnx_scopes import ABSENT, Scope, ScopeOperator
+from edgerun.frontends.onnx_widen import imported
 from edgerun.frontends.stages import Cut
 from edgerun.ir.graph import Node, Value
 from edgerun.ir.op import NUMBERS_DO_NOT_FIT
@@ -107,14 +108,13 @@ class ScopeImport:
         before = self.emitted.mark()
         try:
             with np.errstate(all="ignore"):
-                made = importer(task)
+                results = imported(importer, task, operator.node.domain)
         except NeedsValue as error:
             self.emitted.back_to(before)
             raise Cut(operator, str(error), operator.inputs[error.operand]) from error
         except DataDependent as error:
             self.emitted.back_to(before)
             raise Cut(operator, str(error)) from error
-        results = [made] if isinstance(made, Value) else list(made)
         self._bind(operator, task.outputs, results)
 
     def _bind(self, operator: ScopeOperator, names: Sequence[str], results: Sequence[Value]) -> None:

@@ -203,6 +203,20 @@ class FloorMod(Binary):
 
 
 @dataclass(frozen=True)
+class Remainder(Binary):
+    """What is left of a after b times the quotient without its fraction: it has a's sign, as C's fmod and %.
+
+    Of integers 0 where b is 0.
+    """
+
+    def real(self, a: Reals, b: Reals) -> Reals:
+        return np.fmod(a, b)
+
+    def integer(self, a: Integers, b: Integers) -> Integers:
+        return np.where(b == 0, a.dtype.type(0), a - truncated(a, b) * b)
+
+
+@dataclass(frozen=True)
 class Atan2(Binary):
     """The angle of the point (b, a), from -pi to pi."""
 

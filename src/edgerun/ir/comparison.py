@@ -9,13 +9,13 @@ from typing import cast
 import numpy as np
 
 from edgerun.ir.elementwise import Reals, broadcast
-from edgerun.ir.op import Op, centered, expect, flushed, quantization_of, supported
-from edgerun.ir.types import BOOL, FLOAT32, INT32, INT64, Array, TensorType
+from edgerun.ir.op import Op, centered, expect, quantization_of, real, supported
+from edgerun.ir.types import BOOL, FLOAT32, FLOAT64, INT32, INT64, Array, TensorType
 
 
 @dataclass(frozen=True)
 class Comparison(Op, abstract=True):
-    """Two tensors of one kind with numpy broadcasting: float32, bool, integers that mean themselves; or
+    """Two tensors of one kind with numpy broadcasting: floats, bool, integers that mean themselves; or
     quantised ones of 8 or 16 bits, whose values are float32(q - zero_point) * float32(scale)."""
 
     def holds(self, a: Reals, b: Reals) -> Array:
@@ -23,7 +23,8 @@ class Comparison(Op, abstract=True):
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         a, b = types
-        plain = a.dtype == b.dtype and (a.dtype in (FLOAT32, INT32, INT64, BOOL) or _means_itself(a, b))
+        known = a.dtype in (FLOAT32, FLOAT64, INT32, INT64, BOOL)
+        plain = a.dtype == b.dtype and (known or _means_itself(a, b))
         quantised = (a.is_8bit and b.is_8bit) or (a.is_int16 and b.is_int16)
         supported(plain or quantised, f"{self.name} does not compare {a} and {b}.")
         return (TensorType(broadcast(self.name, a, b), BOOL),)
@@ -31,9 +32,9 @@ class Comparison(Op, abstract=True):
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         def values(array: Array, kind: TensorType) -> Reals:
             if kind.is_int16 or (kind.is_8bit and not kind.is_plain_integer):
-                real = centered(array, kind).astype(np.float32) * quantization_of(kind).scale[0]
-                return cast(Reals, real)
-            return flushed(array) if kind.is_float else cast(Reals, array)
+                scaled = centered(array, kind).astype(np.float32) * quantization_of(kind).scale[0]
+                return cast(Reals, scaled)
+            return real(array) if kind.is_float else cast(Reals, array)
 
         a, b = map(values, arrays, types)
         return (np.asarray(self.holds(a, b)),)

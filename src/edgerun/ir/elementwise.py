@@ -23,14 +23,15 @@ from edgerun.ir.op import (
     clamp_range,
     clamp_round,
     expect,
-    flushed,
     output_multiplier,
     quantization_of,
+    real,
     rounded,
     supported,
 )
 from edgerun.ir.types import (
     FLOAT32,
+    FLOAT64,
     INT8,
     INT32,
     INT64,
@@ -66,7 +67,8 @@ class Binary(Op, abstract=True):
     """Two tensors of one kind with numpy broadcasting.
 
     8-bit: `quantised`, in float32 in a fixed order of operations, no FMA, then clamped and rounded.
-    float32: `real` in float64, clamped, rounded once. int32, int64: `integer`, wrapping around, clamped.
+    float32: `real` in float64, clamped, rounded once; float64 alike, unrounded. int32, int64: `integer`,
+    wrapping around, clamped.
     """
 
     elementwise = True
@@ -91,7 +93,7 @@ class Binary(Op, abstract=True):
         return self.out.dtype == kind.dtype
 
     def _takes(self, kind: TensorType) -> bool:
-        if kind.dtype == FLOAT32:
+        if kind.dtype in (FLOAT32, FLOAT64):
             return type(self).real is not Binary.real
         if kind.is_plain_integer or kind.dtype in (INT32, INT64):
             return type(self).integer is not Binary.integer
@@ -120,7 +122,8 @@ class Binary(Op, abstract=True):
             return (self.of_int16(types, arrays),)
         with np.errstate(all="ignore"):
             if types[0].is_float:
-                return (rounded(self.real(flushed(arrays[0]), flushed(arrays[1])), self.clamp),)
+                y = self.real(real(arrays[0]), real(arrays[1]))
+                return (rounded(y, self.clamp, self.out.dtype),)
             y = np.asarray(self.integer(cast(Integers, arrays[0]), cast(Integers, arrays[1])))
             return (np.clip(y, *integer_clamp(self.out, self.clamp)).astype(self.out.dtype),)
 
@@ -199,7 +202,7 @@ class Mul(Binary):
 
 @dataclass(frozen=True)
 class Unary(Op, abstract=True):
-    """A real function of each element: 8-bit to another quantisation, or float32.
+    """A real function of each element: 8-bit to another quantisation, or a float.
 
     Those that define `integer` also take int32 and int64. in_python: the engine has none for floats.
     """
@@ -227,7 +230,7 @@ class Unary(Op, abstract=True):
             int16.check_unary(self, x, self.out)
             return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
         integers = x.is_plain_integer or x.dtype in (INT32, INT64)
-        plain = x.dtype == FLOAT32 or (integers and type(self).integer is not Unary.integer)
+        plain = x.dtype in (FLOAT32, FLOAT64) or (integers and type(self).integer is not Unary.integer)
         if plain:
             expect(self.out.dtype == x.dtype, f"{self.name} keeps the element type, got {x} and {self.out}.")
         else:
@@ -254,7 +257,7 @@ class Unary(Op, abstract=True):
             return (self.of_int16(arrays[0].astype(np.int64), quantization_of(types[0])),)
         with np.errstate(all="ignore"):
             if types[0].is_float:
-                return (rounded(self.function(flushed(arrays[0]))),)
+                return (rounded(self.function(real(arrays[0])), dtype=self.out.dtype),)
             return (np.asarray(self.integer(cast(Integers, arrays[0]))),)
 
 
@@ -350,9 +353,10 @@ class Softmax(Op):
         (x,) = types
         wide = int16.is_softmax(x, self.out)
         supported(
-            (x.is_8bit or x.dtype == FLOAT32 or wide) and len(x.shape) > 0,
-            f"Softmax needs an 8-bit, int16 or float32 tensor, got {x}.",
+            (x.is_8bit or x.dtype in (FLOAT32, FLOAT64) or wide) and len(x.shape) > 0,
+            f"Softmax needs an 8-bit, int16, float32 or float64 tensor, got {x}.",
         )
+        expect(not x.is_float or self.out.dtype == x.dtype, f"Softmax of {x} does not give {self.out}.")
         if wide:
             int16.check_softmax(x, self.out)
         expect(self.beta > 0, f"Softmax needs beta > 0, got {self.beta}.")
@@ -365,9 +369,9 @@ class Softmax(Op):
 
     def eval(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
         if types[0].is_float:
-            x = flushed(arrays[0])
+            x = real(arrays[0])
             e = elementary.exp((x - x.max(axis=-1, keepdims=True)) * np.float32(self.beta))
-            return (rounded(e / e.sum(axis=-1, keepdims=True)),)
+            return (rounded(e / e.sum(axis=-1, keepdims=True), dtype=self.out.dtype),)
         if int16.is_softmax(types[0], self.out):
             return (int16.softmax(arrays[0], types[0], self.beta),)
         x = arrays[0].astype(np.int32)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edgerun.ir.op import NO_CLAMP, Clamp, expect, supported
 from edgerun.ir.sums import MAX_HYBRID_DEPTH, Reals, SumOfProducts, is_hybrid
-from edgerun.ir.types import Array, Element, Shape, TensorType
+from edgerun.ir.types import FLOAT64, Array, Element, Shape, TensorType
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,10 @@ class BatchMatMul(SumOfProducts):
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         x, y = types
         expect(min(len(x.shape), len(y.shape)) >= 2, f"BatchMatMul needs matrices, got {x} and {y}.")
-        self._check_numbers(x, y, None, 1)
+        if x.dtype == FLOAT64:
+            supported(y.dtype == self.out.dtype == FLOAT64, f"BatchMatMul of {x} and {y} to {self.out}.")
+        else:
+            self._check_numbers(x, y, None, 1)
         m, k = _turned(x.shape, self.adjoint_x)
         depth, n = _turned(y.shape, self.adjoint_y)
         expect(k == depth, f"BatchMatMul: {x} and {y} do not fit each other.")

@@ -14,13 +14,13 @@ from edgerun.ir.op import (
     centered,
     clamp_round,
     expect,
-    flushed,
     quantization_of,
+    real,
     rounded,
     supported,
     wrap32,
 )
-from edgerun.ir.types import BOOL, FLOAT32, INT32, INT64, Array, Element, Shape, TensorType
+from edgerun.ir.types import BOOL, FLOAT32, FLOAT64, INT32, INT64, Array, Element, Shape, TensorType
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Reduction(Op, abstract=True):
     def takes(self, kind: TensorType) -> bool:
         """Floats, quantised integers, and wide ones that mean themselves."""
         narrow = kind.is_8bit and not kind.is_plain_integer
-        return narrow or kind.is_int16 or kind.dtype in (FLOAT32, INT32, INT64)
+        return narrow or kind.is_int16 or kind.dtype in (FLOAT32, FLOAT64, INT32, INT64)
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:
         (x,) = types
@@ -87,7 +87,7 @@ class Sum(Reduction):
             return self._shaped(types, int16_binary.total(self._sums(x), by))
         if kind.is_float:
             with np.errstate(all="ignore"):
-                return self._shaped(types, rounded(flushed(x).sum(axis=self.axes)))
+                return self._shaped(types, rounded(real(x).sum(axis=self.axes), dtype=kind.dtype))
         return self._shaped(types, np.sum(x, axis=self.axes, dtype=kind.dtype))
 
     def magnitude(self, types: Sequence[TensorType], *arrays: Array) -> tuple[Array, ...]:
@@ -108,7 +108,7 @@ class Mean(Reduction):
             return self._shaped(types, int16_binary.total(self._sums(x), by))
         if kind.is_float:
             with np.errstate(all="ignore"):
-                return self._shaped(types, rounded(flushed(x).sum(axis=self.axes) / taps))
+                return self._shaped(types, rounded(real(x).sum(axis=self.axes) / taps, dtype=kind.dtype))
         total = np.asarray(x.astype(np.int64).sum(axis=self.axes))
         return self._shaped(types, (np.sign(total) * (np.abs(total) // taps)).astype(kind.dtype))
 
@@ -139,7 +139,7 @@ class ReduceProd(Reduction):
             return self._shaped(types, y.astype(self.out.dtype))
         with np.errstate(all="ignore"):
             if kind.is_float:
-                return self._shaped(types, rounded(flushed(x).prod(axis=self.axes)))
+                return self._shaped(types, rounded(real(x).prod(axis=self.axes), dtype=kind.dtype))
             return self._shaped(types, np.multiply.reduce(x, axis=self.axes, dtype=kind.dtype))
 
 

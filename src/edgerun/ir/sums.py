@@ -110,7 +110,7 @@ class SumOfProducts(Op, abstract=True):
         total = self._products(x.astype(np.float64), w.astype(np.float64))
         if bias is not None:
             total = total + bias.astype(np.float64)
-        return (_clamped(total, self.clamp).astype(np.float32),)
+        return (_clamped(total, self.clamp).astype(self.out.dtype),)
 
     def _hybrid(
         self, types: Sequence[TensorType], x: Array, w: Array, bias: Array | None

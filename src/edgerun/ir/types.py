@@ -28,6 +28,11 @@ COMPLEX64 = np.dtype(np.complex64)
 BOOL = np.dtype(np.bool_)
 
 
+def is_added(dtype: np.dtype[np.generic]) -> bool:
+    """Whether a package beside numpy defines it, as ml_dtypes does bfloat16, float8_e5m2 and int4."""
+    return dtype.isbuiltin == 2
+
+
 @dataclass(frozen=True, eq=False)
 class Quantization:
     """real = scale * (q - zero_point), per tensor (one entry) or per index of `axis`.
@@ -141,7 +146,7 @@ class TensorType:
 
     @property
     def is_float(self) -> bool:
-        return self.dtype.kind == "f"
+        return self.dtype.kind == "f" and not is_added(self.dtype)
 
     @property
     def is_plain_integer(self) -> bool:

@@ -1,14 +1,15 @@
-"""How 8-bit tensors are stored inside a program, and what that changes in the numbers of a step.
+"""How tensors are stored inside a program, and what that changes in the numbers of a step.
 
 x86 multiplies unsigned by signed bytes, ARM signed by signed. A value q of an int8 tensor that is stored
-as uint8 is the byte q + 128: the same byte with its highest bit flipped.
+as uint8 is the byte q + 128: the same byte with its highest bit flipped. Elements of a type that only a
+package beside numpy knows are bytes or pairs of them to the engine, which moves them and no more.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from edgerun.ir.types import INT8, UINT8, Array, TensorType
+from edgerun.ir.types import INT8, UINT8, Array, TensorType, is_added
 from edgerun.plan.plan import ByteTable, PlanTensor, Quantum
 
 FLIP = np.uint8(0x80)
@@ -34,14 +35,14 @@ class Storage:
         if i in self._copies:
             return self._copies[i]
         if not t.type.is_8bit:
-            return t.type.dtype
+            return _held_as(t.type.dtype)
         # What shares the memory of an input or output is stored as that one is.
         return self._tensors[t.root].type.dtype if t.root in self._external else self._native
 
     def shift(self, i: int) -> int:
         """Stored value minus model value: 0, 128 or -128."""
         stored, model = self.dtype(i), self._tensors[i].type.dtype
-        if stored == model:
+        if stored == model or not self._tensors[i].type.is_8bit:
             return 0
         return 128 if stored == UINT8 else -128
 
@@ -57,11 +58,16 @@ class Storage:
 
     def stored(self, i: int, array: Array) -> Array:
         """A model value as stored bytes (or the reverse)."""
-        if not self.shift(i):
+        stored, model = self.dtype(i), self._tensors[i].type.dtype
+        if stored == model:
             return array
-        flipped = array.view(np.uint8) ^ FLIP
-        other = self.dtype(i) if array.dtype == self._tensors[i].type.dtype else self._tensors[i].type.dtype
-        return flipped.view(other)
+        other = stored if array.dtype == model else model
+        return ((array.view(np.uint8) ^ FLIP) if self.shift(i) else array).view(other)
+
+
+def _held_as(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
+    """What the engine, which knows numpy's own types, holds elements of a type as."""
+    return np.dtype(f"uint{8 * dtype.itemsize}") if is_added(dtype) else dtype
 
 
 def native_storage(unsigned: bool) -> np.dtype[np.generic]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgerun.frontends.onnx_ops import (
     bits,
+    casts,
     conv,
     conv_transpose,
     dynamic,
@@ -30,6 +31,7 @@ from edgerun.frontends.onnx_ops.task import Importer
 
 _FAMILIES = (
     bits,
+    casts,
     conv,
     conv_transpose,
     dynamic,

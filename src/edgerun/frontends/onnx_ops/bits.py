@@ -12,8 +12,7 @@ from edgerun.ir.bits import Bitcast, BitwiseAnd, BitwiseOr, BitwiseXor, Shift
 from edgerun.ir.comparison import Equal, LogicalOr, NotEqual
 from edgerun.ir.graph import Value
 from edgerun.ir.op import Op
-from edgerun.ir.quantize import Cast
-from edgerun.ir.types import FLOAT16, FLOAT32, Element
+from edgerun.ir.types import Element
 
 
 def _of_two(op: Op) -> Callable[[Import], Value]:
@@ -43,19 +42,13 @@ def _bit_cast(task: Import) -> Value:
     return x if dtype == x.type.dtype else task.emit(Bitcast(Element(dtype)), x)
 
 
-def _number(task: Import) -> Value:
-    """float16 as float32, which has every one of its values."""
-    x = task.value(0)
-    return task.emit(Cast(FLOAT32), x) if x.type.dtype == FLOAT16 else x
-
-
 def _is_nan(task: Import) -> Value:
-    x = _number(task)
+    x = task.value(0)
     return task.emit(NotEqual(), x, x)
 
 
 def _is_inf(task: Import) -> Value:
-    x = _number(task)
+    x = task.value(0)
     signs = [s for s, name in ((1, "detect_positive"), (-1, "detect_negative")) if task.get(name, 1)]
     found = [task.emit(Equal(), x, task.const(s * np.inf, x.type.dtype)) for s in signs]
     if len(found) == 2:

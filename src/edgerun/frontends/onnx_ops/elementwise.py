@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer
+from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, float_of
 from edgerun.ir.arithmetic import Div, Maximum, Minimum, Pow, Prelu
 from edgerun.ir.comparison import (
     Equal,
@@ -50,7 +50,8 @@ def _fold(op: type[Binary]) -> Callable[[Import], Value]:
 
 def _mean(task: Import) -> Value:
     total = _fold(Add)(task)
-    return task.emit(Mul(FLOAT), total, task.const(1 / len(task.inputs), np.float32))
+    share = task.const(1 / len(task.inputs), float_of(total).dtype)
+    return task.emit(Mul(float_of(total)), total, share)
 
 
 def _plain(op: type[Op]) -> Callable[[Import], Value]:
@@ -101,14 +102,6 @@ def _leaky_relu(task: Import) -> Value:
 def _hard_sigmoid(task: Import) -> Value:
     scaled = task.emit(Mul(FLOAT), task.value(0), task.const(task.get("alpha", 0.2), np.float32))
     return task.emit(Add(FLOAT, (0.0, 1.0)), scaled, task.const(task.get("beta", 0.5), np.float32))
-
-
-def _cast(task: Import) -> Value:
-    from onnx import helper
-
-    dtype = np.dtype(helper.tensor_dtype_to_np_dtype(int(task.get("to", 1))))
-    x = task.value(0)
-    return x if dtype == x.type.dtype else task.emit(Cast(dtype), x)
 
 
 def _pow(task: Import) -> Value:
@@ -164,7 +157,6 @@ IMPORTERS: dict[str, Importer] = {
     "Not": _plain(LogicalNot),
     "Or": _plain(LogicalOr),
     "Where": _plain(Select),
-    "Cast": _cast,
     "Clip": _clip,
     "HardSigmoid": _hard_sigmoid,
     "LeakyRelu": _leaky_relu,

@@ -8,12 +8,11 @@ import numpy as np
 
 from edgerun.frontends.onnx_ops.reduction import normalized
 from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, axes_of, axis_of, refuse
-from edgerun.ir.arithmetic import Div, FloorMod
-from edgerun.ir.comparison import Greater, Select
+from edgerun.ir.arithmetic import Div, FloorMod, Remainder
+from edgerun.ir.comparison import Greater, Less, Select
 from edgerun.ir.elementwise import Add, Clip, Logistic, Mul, Sub, Tanh
 from edgerun.ir.functions import Abs, Exp, Log, Sqrt
 from edgerun.ir.graph import Value
-from edgerun.ir.quantize import Cast
 from edgerun.ir.reduction import Mean, ReduceMax, Sum
 from edgerun.ir.shape import Cumprod, Cumsum, Reshape
 
@@ -79,15 +78,22 @@ def _thresholded_relu(task: Import) -> Value:
     return task.emit(Select(), above, x, _number(task, 0))
 
 
-def _cast_like(task: Import) -> Value:
-    dtype, x = task.type(1).dtype, task.value(0)
-    return x if dtype == x.type.dtype else task.emit(Cast(dtype), x)
-
-
 def _mod(task: Import) -> Value:
-    if task.get("fmod", 0):
-        raise refuse("it has the sign of the dividend")
-    return task.emit(FloorMod(task.type(0).element), task.value(0), task.value(1))
+    op = Remainder if task.get("fmod", 0) else FloorMod
+    return task.emit(op(task.type(0).element), task.value(0), task.value(1))
+
+
+def _shrink(task: Import) -> Value:
+    """x + bias below -lambd, x - bias above lambd, 0 between."""
+    x, bias = task.value(0), float(task.get("bias", 0.0))
+    if not x.type.is_float:
+        raise refuse(f"it shrinks {x.type}")
+    limit, dtype, element = float(task.get("lambd", 0.5)), x.type.dtype, x.type.element
+    y = task.const(0, dtype)
+    for op, end, by in ((Less(), -limit, bias), (Greater(), limit, -bias)):
+        moved = task.emit(Add(element), x, task.const(by, dtype))
+        y = task.emit(Select(), task.emit(op, x, task.const(end, dtype)), moved, y)
+    return y
 
 
 def _cumulative(op: type[Cumsum] | type[Cumprod]) -> Callable[[Import], Value]:
@@ -164,7 +170,7 @@ def _rms_normalization(task: Import) -> Value:
 
 
 IMPORTERS: dict[str, Importer] = {
-    "CastLike": _cast_like,
+    "Shrink": _shrink,
     "Celu": _celu,
     "CumProd": _cumulative(Cumprod),
     "CumSum": _cumulative(Cumsum),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer
+from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, float_of
 from edgerun.ir.conv import FullyConnected
 from edgerun.ir.elementwise import Add, Mul
 from edgerun.ir.graph import Value
 from edgerun.ir.matmul import BatchMatMul
 from edgerun.ir.shape import Reshape
+from edgerun.ir.types import FLOAT64
 
 
 def is_constant(task: Import, value: Value) -> bool:
@@ -25,7 +24,7 @@ def _matmul(task: Import) -> Value:
 
 def product(task: Import, a: Value, b: Value) -> Value:
     """numpy's matmul of floats."""
-    if len(b.type.shape) == 2 and is_constant(task, b) and len(a.type.shape) >= 2:
+    if a.type.dtype != FLOAT64 and len(b.type.shape) == 2 and is_constant(task, b) and len(a.type.shape) >= 2:
         return task.emit(FullyConnected(FLOAT, keep_dims=True), a, task.transpose(b, (1, 0)))
     # A vector is a matrix with one row, or one column, which the result then lacks.
     row, column = len(a.type.shape) == 1, len(b.type.shape) == 1
@@ -33,7 +32,7 @@ def product(task: Import, a: Value, b: Value) -> Value:
         a = task.emit(Reshape((1, *a.type.shape)), a)
     if column:
         b = task.emit(Reshape((*b.type.shape, 1)), b)
-    y = task.emit(BatchMatMul(FLOAT), a, b)
+    y = task.emit(BatchMatMul(float_of(a)), a, b)
     *batch, m, n = y.type.shape
     shape = (*batch, *(() if row else (m,)), *(() if column else (n,)))
     return task.emit(Reshape(shape), y) if row or column else y
@@ -43,21 +42,21 @@ def _gemm(task: Import) -> Value:
     a, b = task.value(0), task.value(1)
     alpha, beta = float(task.get("alpha", 1.0)), float(task.get("beta", 1.0))
     turned_a, turned_b = bool(task.get("transA", 0)), bool(task.get("transB", 0))
-    bias = task.value(2) if task.has(2) else None
+    bias, kind = task.value(2) if task.has(2) else None, float_of(a)
     if bias is not None and beta != 1.0:
-        bias = task.emit(Mul(FLOAT), bias, task.const(beta, np.float32))
+        bias = task.emit(Mul(kind), bias, task.const(beta, kind.dtype))
     if turned_a:
         a = task.transpose(a, (1, 0))
     weights = b if turned_b else task.transpose(b, (1, 0))
     n = weights.type.shape[0]
     within = alpha == 1.0 and bias is not None and bias.type.size == n and bias.type.shape[-1:] == (n,)
-    if is_constant(task, b):
+    if kind == FLOAT and is_constant(task, b):
         y = task.emit(FullyConnected(FLOAT), a, weights, bias if within else None)
     else:
-        y, within = task.emit(BatchMatMul(FLOAT), a, task.transpose(weights, (1, 0))), False
+        y, within = task.emit(BatchMatMul(kind), a, task.transpose(weights, (1, 0))), False
     if alpha != 1.0:
-        y = task.emit(Mul(FLOAT), y, task.const(alpha, np.float32))
-    return y if within or bias is None else task.emit(Add(FLOAT), y, bias)
+        y = task.emit(Mul(kind), y, task.const(alpha, kind.dtype))
+    return y if within or bias is None else task.emit(Add(kind), y, bias)
 
 
 IMPORTERS: dict[str, Importer] = {"Gemm": _gemm, "MatMul": _matmul}

@@ -6,6 +6,7 @@ import numpy as np
 
 from edgerun.errors import FormatError
 from edgerun.frontends.onnx_ops import blocks
+from edgerun.frontends.onnx_ops.casts import cast_to, dtype_of_code
 from edgerun.frontends.onnx_ops.task import Import, Importer, axis_of
 from edgerun.ir.graph import Value
 from edgerun.ir.quantize import Dequantize, Quanta, Quantize
@@ -27,10 +28,8 @@ def _default(task: Import) -> np.dtype[np.generic]:
     """The dtype of the quanta where no zero point tells it."""
     if task.operator == "DequantizeLinear":
         return task.type(0).dtype
-    from onnx import helper
-
     wanted = int(task.get("output_dtype", 0))
-    return np.dtype(helper.tensor_dtype_to_np_dtype(wanted)) if wanted else np.dtype(np.uint8)
+    return dtype_of_code(wanted) if wanted else np.dtype(np.uint8)
 
 
 def _quantization(task: Import, scale: Array, zero: Array) -> Quantization:
@@ -46,6 +45,13 @@ def _quantize(task: Import) -> Value:
 
 
 def _dequantize(task: Import) -> Value:
+    wanted = int(task.get("output_dtype", 0))
+    dtype = dtype_of_code(wanted) if wanted else task.type(1).dtype
+    return cast_to(task, _real(task), dtype)
+
+
+def _real(task: Import) -> Value:
+    """What quanta mean, as float32."""
     x = task.value(0)
     scale, zero = _parameters(task)
     if task.get("block_size", 0) or x.type.dtype not in (INT8, UINT8, INT16, INT32):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, axes_of, axis_of, refuse
+from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, axes_of, axis_of, float_of, refuse
 from edgerun.ir.arithmetic import Div
 from edgerun.ir.elementwise import Add, Mul, Softmax, Sub
 from edgerun.ir.functions import Sqrt
@@ -49,7 +49,7 @@ def _softmax(op: type[Softmax] | type[LogSoftmax]) -> Callable[[Import], Value]:
     def importer(task: Import) -> Value:
         x = task.value(0)
         axis = axis_of(int(task.get("axis", default_axis(task.opset))), len(x.type.shape))
-        return softmax(task, op(FLOAT), x, axis, task.opset)
+        return softmax(task, op(float_of(x)), x, axis, task.opset)
 
     return importer
 
@@ -73,9 +73,11 @@ def softmax(task: Import, op: Softmax | LogSoftmax, x: Value, axis: int, opset: 
     return task.transpose(task.emit(op, task.transpose(x, perm)), back)
 
 
-def _batch_normalization(task: Import) -> Value:
+def _batch_normalization(task: Import) -> Value | list[Value]:
+    if task.get("training_mode", 0):
+        return _of_this_batch(task)
     if len(task.outputs) > 1:
-        raise refuse("it trains: its means are asked for")
+        raise refuse("its means are asked for, although it does not train")
     if any(task.value(i).data is None for i in range(1, 5)):
         return _of_values(task)
     scale, bias, mean, variance = (task.constant(i, "parameter").astype(np.float64) for i in range(1, 5))
@@ -109,6 +111,25 @@ def _of_values(task: Import) -> Value:
     root = task.emit(Sqrt(FLOAT), task.emit(Add(FLOAT), variance, epsilon))
     centred = task.emit(Sub(FLOAT), task.value(0), mean)
     return task.emit(Add(FLOAT), task.emit(Mul(FLOAT), centred, task.emit(Div(FLOAT), scale, root)), bias)
+
+
+def _of_this_batch(task: Import) -> list[Value]:
+    """Training: with mean and variance of the batch itself, and what becomes of those of all batches."""
+    x, momentum = task.value(0), float(task.get("momentum", 0.9))
+    axes = tuple(i for i in range(len(x.type.shape)) if i != 1)
+    mean = task.emit(Mean(FLOAT, axes, True), x)
+    centred = task.emit(Sub(FLOAT), x, mean)
+    variance = task.emit(Mean(FLOAT, axes, True), task.emit(Mul(FLOAT), centred, centred))
+    epsilon = task.const(task.get("epsilon", 1e-5), np.float32)
+    root = task.emit(Sqrt(FLOAT), task.emit(Add(FLOAT), variance, epsilon))
+    scaled = task.emit(Mul(FLOAT), task.emit(Div(FLOAT), centred, root), _per_channel(task, 1))
+    results = [task.emit(Add(FLOAT), scaled, _per_channel(task, 2))]
+    for i, now in list(zip((3, 4), (mean, variance), strict=True))[: len(task.outputs) - 1]:
+        before = task.emit(Mul(FLOAT), task.value(i), task.const(momentum, np.float32))
+        now = task.emit(Reshape((x.type.shape[1],)), now)
+        now = task.emit(Mul(FLOAT), now, task.const(1 - momentum, np.float32))
+        results.append(task.emit(Add(FLOAT), before, now))
+    return results
 
 
 def _layer_normalization(task: Import) -> list[Value]:

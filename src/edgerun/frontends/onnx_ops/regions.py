@@ -35,6 +35,7 @@ def _eye_like(task: Import) -> Value:
     dtype = x.dtype if given is None else np.dtype(helper.tensor_dtype_to_np_dtype(int(given)))
     rows, columns = x.shape
     k = max(-rows, min(columns, int(task.get("k", 0))))
+    task.afford(8 * rows * columns)
     return task.const(np.eye(rows, columns, k).astype(dtype))
 
 

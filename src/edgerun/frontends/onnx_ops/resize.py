@@ -18,10 +18,9 @@ from edgerun.frontends.onnx_ops.task import FLOAT, Import, Importer, axis_of, re
 from edgerun.ir.comparison import Select
 from edgerun.ir.conv import FullyConnected
 from edgerun.ir.elementwise import Clip
-from edgerun.ir.functions import Round
 from edgerun.ir.gather import Gather
 from edgerun.ir.graph import Value
-from edgerun.ir.quantize import Cast
+from edgerun.ir.quantize import Cast, Quanta
 from edgerun.ir.resize import ResizeBilinear, ResizeNearestNeighbor
 from edgerun.ir.types import FLOAT32, INT64, Element
 
@@ -80,14 +79,18 @@ def _resize(task: Import) -> Value:
             indices[axis] = nearest(places[axis], line.size, how)
         y = _nearest(task, x, indices)
     elif mode in ("linear", "bilinear", "cubic"):
-        if not x.type.is_float and not (x.type.is_plain_integer and x.type.dtype.itemsize < 4):
+        mode = "cubic" if mode == "cubic" else "linear"
+        native = x.type.is_float
+        if not native and (x.type.dtype.kind not in "iu" or x.type.dtype.itemsize >= 4):
             raise refuse(f"it is {mode} of {x.type}")
-        y = task.emit(Cast(FLOAT32), x) if x.type.is_plain_integer else x
-        y = _blended(task, y, "cubic" if mode == "cubic" else "linear", where, lines)
-        if x.type.is_plain_integer:
+        y = x if native else task.emit(Cast(FLOAT32), x)
+        y = _blended(task, y, mode, where, lines)
+        if not native:
             low, high = Element(x.type.dtype).limits
-            y = task.emit(Clip(FLOAT, (float(low), float(high))), task.emit(Round(FLOAT), y))
+            # What is between two integers is truncated, as ONNX Runtime does it.
+            y = task.emit(Clip(FLOAT, (float(low), float(high))), y)
             y = task.emit(Cast(x.type.dtype), y)
+            y = y if x.type.is_plain_integer else task.emit(Quanta(x.type.element), y)
     else:
         raise refuse(f"its mode is {mode}")
     if where == "tf_crop_and_resize":

@@ -240,6 +240,7 @@ def _range(task: Import) -> Value:
     start, limit, delta = (task.constant(i, n).reshape(()) for i, n in enumerate(("start", "limit", "delta")))
     expect(bool(delta), "Range in steps of 0.")
     count = max(0, math.ceil((limit.item() - start.item()) / delta.item()))
+    task.afford(8 * count)
     return task.const((start + np.arange(count) * delta).astype(start.dtype))
 
 

@@ -18,9 +18,14 @@ from edgerun.ir.graph import Node, Value
 from edgerun.ir.op import Op, evaluate
 from edgerun.ir.quantize import Dequantize
 from edgerun.ir.shape import Transpose
-from edgerun.ir.types import FLOAT32, Array, Element, Quantization, TensorType
+from edgerun.ir.types import FLOAT32, FLOAT64, Array, Element, Quantization, TensorType
 
 FLOAT = Element(FLOAT32)
+
+
+def float_of(value: Value) -> Element:
+    """What arithmetic on a value gives that is made for floats: float64 of float64, float32 otherwise."""
+    return Element(FLOAT64) if value.type.dtype == FLOAT64 else FLOAT
 
 
 class NeedsValue(UnsupportedOperatorError):
@@ -157,6 +162,14 @@ class Import:
         data.setflags(write=False)
         kind = TensorType(data.shape, data.dtype, quantization)
         return Value(self.emitted.unique(f"{self.outputs[0]}/const"), kind, data=data)
+
+    def afford(self, nbytes: int) -> None:
+        """Room for a constant that an importer is about to compute. Raises UnsupportedOperatorError."""
+        if nbytes > self.emitted.room:
+            raise UnsupportedOperatorError(
+                f"its result needs {nbytes >> 20} MB, EDGERUN_MAX_FOLD_MB leaves {self.emitted.room >> 20}"
+            )
+        self.emitted.room -= nbytes
 
     def producer(self, value: Value) -> Node | None:
         return self.emitted.producers.get(value)

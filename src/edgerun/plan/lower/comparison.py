@@ -7,7 +7,7 @@ import numpy as np
 from edgerun.ir.comparison import Comparison, LogicalAnd, LogicalNot, LogicalOr, Select
 from edgerun.ir.graph import Node
 from edgerun.ir.op import quantization_of
-from edgerun.ir.types import BOOL, INT32, INT64, TensorType
+from edgerun.ir.types import BOOL, FLOAT64, INT32, INT64, TensorType
 from edgerun.plan.lower.lowering import Lowering, lowers, snake_case
 from edgerun.plan.plan import Attribute, Quantum
 
@@ -17,7 +17,7 @@ def _comparison(lo: Lowering, node: Node) -> None:
     a, b, y = (lo.tensor(v) for v in (*node.inputs, *node.outputs))
     attributes: dict[str, Attribute] = {"kind": snake_case(node.op.name)}
     kind = node.types()[0]
-    if kind.is_int16 or (kind.is_plain_integer and kind.dtype not in (INT32, INT64)):
+    if kind.is_int16 or kind.dtype == FLOAT64 or (kind.is_plain_integer and kind.dtype not in (INT32, INT64)):
         lo.host(node)  # rare
         return
     if kind.is_8bit:

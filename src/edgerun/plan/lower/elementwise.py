@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgerun.ir.arithmetic import Atan2, Div, FloorDiv, Maximum, Minimum, Prelu, SquaredDifference
+from edgerun.ir.arithmetic import Atan2, Div, FloorDiv, Maximum, Minimum, Prelu, Remainder, SquaredDifference
 from edgerun.ir.elementwise import (
     Add,
     Binary,
@@ -34,7 +34,7 @@ def _binary(lo: Lowering, node: Node) -> None:
     y = lo.tensor(node.outputs[0])
     kind = node.types()[0]
     rare = kind.is_plain_integer and kind.dtype not in (INT32, INT64)
-    if rare or isinstance(op, Atan2):
+    if rare or isinstance(op, Atan2 | Remainder):
         lo.host(node)
     elif kind.is_8bit:
         _quantised(lo, node, a, b, y)

@@ -13,10 +13,13 @@ from typing import TypeVar
 import numpy as np
 
 from edgerun.errors import ModelError, UnsupportedOperatorError
+from edgerun.ir.elementwise import Binary, Softmax, Unary
 from edgerun.ir.graph import Graph, Node, Value
+from edgerun.ir.matmul import BatchMatMul
 from edgerun.ir.op import NUMBERS_DO_NOT_FIT, Clamp, Op, clamp_range, quantization_of
-from edgerun.ir.shape import Concat
-from edgerun.ir.types import INT32, Array, Element, Shape
+from edgerun.ir.reduction import Reduction
+from edgerun.ir.shape import Concat, Reshape, Transpose
+from edgerun.ir.types import FLOAT64, INT32, Array, Element, Shape, is_added
 from edgerun.plan.absent import WithAbsent
 from edgerun.plan.layout import Layout
 from edgerun.plan.plan import Attribute, Plan, PlanState, Quantum, Step, Weights
@@ -65,7 +68,7 @@ class Lowering:
             self.host(node)  # a verb reads something
             return
         lowering = lowering_of_int16(node) if _of_int16(node) else lowering_of(type(node.op))
-        if lowering is None:
+        if lowering is None or _in_float64(node) or _of_added_types(node):
             self.host(node)
             return
         try:
@@ -176,6 +179,18 @@ class Lowering:
         outputs = tuple(self.tensor(v) for v in node.outputs)
         absent = tuple(i for i, v in enumerate(node.inputs) if v is None)
         self.step("host", inputs, outputs, {}, op=WithAbsent(node.op, absent) if absent else node.op)
+
+
+def _in_float64(node: Node) -> bool:
+    """Whether it is arithmetic that no verb has: there is none in float64."""
+    computes = isinstance(node.op, BatchMatMul | Binary | Reduction | Softmax | Unary)
+    return computes and node.outputs[0].type.dtype == FLOAT64
+
+
+def _of_added_types(node: Node) -> bool:
+    """Whether it has elements of a type that the engine only moves, and does not just move them."""
+    kinds = [v.type.dtype for v in (*node.inputs, *node.outputs) if v is not None]
+    return any(map(is_added, kinds)) and not isinstance(node.op, Concat | Reshape | Transpose)
 
 
 def _is_empty(value: Value | None) -> bool:
