@@ -19,9 +19,9 @@ from edgerun import cache, knobs
 from edgerun.artifact import MAGIC, Artifact, made_artifact, read_artifact
 from edgerun.errors import FormatError, InputError, ModelError
 from edgerun.frontends import parse_model, read_source
-from edgerun.ir.graph import Graph
+from edgerun.ir.graph import Graph, Value
 from edgerun.ir.op import wrong_elements
-from edgerun.ir.types import Array, Shape, TensorInfo, TensorType, is_added
+from edgerun.ir.types import Array, Shape, TensorInfo, is_added
 from edgerun.plan.plan import Plan
 from edgerun.plan.program import Program, Runner, bind
 
@@ -157,7 +157,8 @@ class Session:
         if not self._start_cached(cache.load(key, path), key, shapes, signature):
             begin = time.perf_counter()
             plan = self._set_up(shapes, signature, preserve_all_tensors)
-            if plan is not None and time.perf_counter() - begin >= cache.WORTH_SECONDS:
+            settled = plan is not None and not self._open_shapes
+            if plan is not None and settled and time.perf_counter() - begin >= cache.WORTH_SECONDS:
                 free = tuple(tuple(sorted(f)) for f in self._free)
                 artifact = made_artifact(self._graph, self.operators, plan)
                 cache.store(key, cache.Cached(artifact, free, self.signatures))
@@ -206,6 +207,7 @@ class Session:
         self._shapes, self._signature, self._preserve = shapes, signature, preserve_all_tensors
         self._variants: OrderedDict[tuple[Shape, ...], Session | None] = OrderedDict()
         self._making = threading.Lock()
+        self._open_shapes: Mapping[str, tuple[int | str, ...]] = {}  # as the file has them
         self._waits = False  # for a run that tells the sizes of open dimensions
 
     def _set_up(
@@ -224,6 +226,8 @@ class Session:
         from edgerun.plan.lower import lower
 
         self._free = self._file.free_dimensions(signature)
+        if not shapes:
+            self._open_shapes = self._file.open_shapes()
         try:
             graph = self._file.graph(shapes, signature)
         except Cut as cut:
@@ -284,11 +288,16 @@ class Session:
 
     @property
     def inputs(self) -> tuple[TensorInfo, ...]:
-        return tuple(_info(v.name, v.type) for v in self._graph.inputs)
+        """The inputs; a dimension that an ONNX file leaves open is its name, or -1, unless `shapes` was given."""
+        return tuple(self._info(v) for v in self._graph.inputs)
 
     @property
     def outputs(self) -> tuple[TensorInfo, ...]:
-        return tuple(_info(v.name, v.type) for v in self._graph.outputs)
+        return tuple(self._info(v) for v in self._graph.outputs)
+
+    def _info(self, value: Value) -> TensorInfo:
+        kind, shape = value.type, self._open_shapes.get(value.name, value.type.shape)
+        return TensorInfo(value.name, shape, kind.dtype, kind.quantization)
 
     @property
     def metadata(self) -> Mapping[str, bytes | memoryview]:
@@ -392,10 +401,8 @@ class Session:
     def _takes_batches(self, batched: Session) -> bool:
         """Whether a session for a batch gives what this one gives for its parts one by one, as a model whose
         file has a batch of 1 need not do; tried on pseudo-random inputs. True for other changes of shape."""
-        sizes = {
-            (a.shape[:1], b.shape[1:] == a.shape[1:])
-            for a, b in zip(self.inputs, batched.inputs, strict=True)
-        }
+        pairs = zip(self._graph.inputs, batched._graph.inputs, strict=True)
+        sizes = {(a.type.shape[:1], b.type.shape[1:] == a.type.shape[1:]) for a, b in pairs}
         if sizes != {((1,), True)}:
             return True
         if self._program is not None and self._program.plan.states:
@@ -609,7 +616,3 @@ def fixed_inputs(infos: tuple[TensorInfo, ...]) -> dict[str, Array]:
             array = (z >> np.uint64(56)).astype(info.dtype)
         feeds[info.name] = array.reshape(shape)
     return feeds
-
-
-def _info(name: str, kind: TensorType) -> TensorInfo:
-    return TensorInfo(name, kind.shape, kind.dtype, kind.quantization)

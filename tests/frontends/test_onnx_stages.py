@@ -198,3 +198,16 @@ def test_a_body_that_does_not_fit_its_loop_is_refused() -> None:
     )
     with pytest.raises(FormatError, match="Loop"):
         edgerun.Session(data).run({"x": X[0], "n": np.array(1)})
+
+
+def test_open_dimensions_are_shown_by_their_names_or_as_minus_one():
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, None])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3, None])
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [x], [y])
+    data = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+    session = edgerun.Session(data)
+    assert [port.shape for port in (*session.inputs, *session.outputs)] == [("n", 3, -1)] * 2
+    array = -np.ones((2, 3, 5), np.float32)
+    assert not session.run(array)["y"].any()
+    settled = edgerun.Session(data, shapes={"x": (4, 3, 2)})
+    assert settled.inputs[0].shape == settled.outputs[0].shape == (4, 3, 2)

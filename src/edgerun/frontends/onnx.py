@@ -90,6 +90,12 @@ class OnnxFile:
             free.append(frozenset(open_ones | ({0} if len(sizes) else set())))
         return free
 
+    def open_shapes(self) -> dict[str, tuple[int | str, ...]]:
+        """The shapes of inputs and outputs that leave dimensions open: those are their names, or -1."""
+        main = self.scopes[0]
+        shapes = {port.name: _declared(port) for port in (*main.ports, *self.model.graph.output)}
+        return {name: s for name, s in shapes.items() if not all(isinstance(d, int) and d >= 0 for d in s)}
+
     def operator_names(self, signature: str | None = None) -> tuple[str, ...]:
         return tuple(operator.name for operator in self.scopes[0].operators)
 
@@ -218,6 +224,11 @@ class OnnxFile:
 def _is_known(node: Any) -> bool:
     name = operator_name(node)
     return name in IMPORTERS or name in CONTROL
+
+
+def _declared(port: Any) -> tuple[int | str, ...]:
+    sizes = port.type.tensor_type.shape.dim
+    return tuple((d.dim_param or -1) if _is_open(d) else int(d.dim_value) for d in sizes)
 
 
 def _is_open(dimension: Any) -> bool:

@@ -98,6 +98,10 @@ class TfliteFile:
             free.append(frozenset(open_ones | ({0} if tensor.shape else set())))
         return free
 
+    def open_shapes(self) -> dict[str, tuple[int | str, ...]]:
+        """None: every tensor of a TFLite file has a shape of its own, whatever others it may take."""
+        return {}
+
     def operator_names(self, signature: str | None = None) -> tuple[str, ...]:
         """The operators of a subgraph, as the file calls them."""
         return tuple(o.name for o in self.model.subgraphs[self.entry(signature)].operators)

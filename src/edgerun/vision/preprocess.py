@@ -12,7 +12,7 @@ Where the card gives neither mean nor scale, the input itself tells what the mod
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,10 +62,13 @@ class Placement:
 class Preprocessor:
     """Pictures of any size to the one image input [1, H, W, C] or [1, C, H, W], C of 1 or 3.
 
-    Raises ModelError where the input is not a picture or not int8, uint8 or float32.
+    A batch that the model leaves open is 1. Raises ModelError where the input is not a picture or not int8,
+    uint8 or float32, or leaves the size of its pictures open.
     """
 
     def __init__(self, card: InputCard, info: TensorInfo) -> None:
+        if info.shape[:1] and _is_open(info.shape[0]):
+            info = replace(info, shape=(1, *info.shape[1:]))
         self.card = card
         self.info = info
         self._planar, self.height, self.width, self.channels = _image_layout(info)
@@ -135,9 +138,18 @@ class Preprocessor:
         return Placement((width, height), (self.width, self.height), crop, place)
 
 
+def _is_open(size: int | str) -> bool:
+    return not isinstance(size, int) or size < 0
+
+
 def _image_layout(info: TensorInfo) -> tuple[bool, int, int, int]:
     """(planar, height, width, channels) of an image input."""
     shape = info.shape
+    if len(shape) == 4 and any(map(_is_open, shape)):
+        raise ModelError(
+            f"Input {info.name!r} leaves dimensions open, {list(shape)}: give them sizes, as "
+            f"edgerun.Session(path, shapes={{{info.name!r}: (1, 3, 224, 224)}})."
+        )
     if len(shape) == 4 and shape[0] == 1 and all(isinstance(s, int) and s > 0 for s in shape):
         _, a, b, c = (int(side) for side in shape)
         if c in (1, 3):
