@@ -9,6 +9,7 @@ by ONNX Runtime; printed are medians and their ratios to that of unsigned QDQ. T
 from __future__ import annotations
 
 import argparse
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -152,14 +153,15 @@ def main() -> None:
     x = np.random.default_rng(1).normal(size=(1, 3, SIDE, SIDE)).astype(np.float32)
     results = [[run(x) for run in row] for row in runs]
     times: list[list[list[float]]] = [[[] for _ in row] for row in runs]
+    order = [(side, i) for side in range(2) for i in range(len(files))]
     for _ in range(arguments.rounds):
-        for row, kept in zip(runs, times, strict=True):
-            for run, samples in zip(row, kept, strict=True):
-                run(x)
-                start = time.perf_counter()
-                for _ in range(4):
-                    run(x)
-                samples.append((time.perf_counter() - start) / 4 * 1e3)
+        random.shuffle(order)  # whoever follows a long run finds colder caches
+        for side, i in order:
+            runs[side][i](x)
+            start = time.perf_counter()
+            for _ in range(4):
+                runs[side][i](x)
+            times[side][i].append((time.perf_counter() - start) / 4 * 1e3)
     medians = [[statistics.median(samples) for samples in kept] for kept in times]
     print("| activations | style | edgerun ms | ratio | ONNX Runtime ms | ratio | results that differ |")
     print("|---|---|---|---|---|---|---|")

@@ -278,6 +278,33 @@ def test_narrow_floats_are_computed_in_float32_and_rounded_once(operator, fed, k
     np.testing.assert_allclose(got.astype(np.float32), want, rtol=ONE_ULP[kind] / 2 * 1.01, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ONE_ULP, ids=str)
+def test_quantised_weights_of_a_narrow_model(kind):
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((1, 3, 6, 6)).astype(kind)
+    constants = {
+        "w": rng.integers(-127, 128, (4, 3, 3, 3), np.int8),
+        "s": rng.uniform(0.001, 0.01, 4).astype(kind),
+        "z": np.zeros(4, np.int8),
+    }
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "s", "z"], ["d"], axis=0),
+        helper.make_node("Conv", ["x", "d"], ["c"]),
+        helper.make_node("Relu", ["c"], ["y"]),
+    ]
+    proto = model(nodes, {"x": (kind, x.shape)}, {"y": (kind, None)}, constants)
+    session = edgerun.Session(proto.SerializeToString())
+    assert not session.in_stages
+    if kind == FLOAT16:
+        assert session.summary().host_steps == 0
+    got = session.run({"x": x})["y"]
+    scale = constants["s"].astype(np.float32).reshape(4, 1, 1, 1)
+    weights = (constants["w"] * scale).astype(kind).astype(np.float32)
+    wide = model(nodes[1:], {"x": (np.float32, x.shape)}, {"y": (np.float32, None)}, {"d": weights})
+    (want,) = ReferenceEvaluator(wide).run(None, {"x": x.astype(np.float32)})
+    np.testing.assert_allclose(got.astype(np.float32), want, rtol=ONE_ULP[kind] / 2 * 1.01, atol=1e-5)
+
+
 def test_each_operator_is_rounded():
     x = np.array([1.0], np.float16)
     nodes = [helper.make_node("Add", ["x", "e"], ["t"]), helper.make_node("Sub", ["t", "x"], ["y"])]
@@ -285,6 +312,22 @@ def test_each_operator_is_rounded():
     (got,), (want,) = both(proto, x=x)
     equal(got, want)
     assert got[0] == 0
+
+
+@pytest.mark.parametrize("kind", ONE_ULP, ids=str)
+@pytest.mark.parametrize("operator", ["Relu", "Neg", "Abs", "Clip", "Max", "Min"])
+def test_rounding_before_and_after_an_operator_that_keeps_order(operator, kind):
+    """Sums at ties, out of range, and none: the bits of ONNX, which rounds twice."""
+    rng = np.random.default_rng(6)
+    x = np.concatenate([rng.standard_normal(400) * 2.0 ** rng.integers(-20, 17, 400), [6e4, -6e4, np.nan]])
+    x, z = x.astype(kind), np.concatenate([rng.standard_normal(400), [5e4, -5e4, 1]]).astype(kind)
+    more = {"Clip": ["a", "b"], "Max": ["a"], "Min": ["b"]}.get(operator, [])
+    constants = {"a": np.array(-1.5, kind), "b": np.array(2.25, kind)}
+    nodes = [helper.make_node("Add", ["x", "z"], ["t"]), helper.make_node(operator, ["t", *more], ["y"])]
+    inputs = {"x": (kind, x.shape), "z": (kind, z.shape)}
+    proto = model(nodes, inputs, {"y": (kind, x.shape)}, {n: constants[n] for n in more})
+    (got,), (want,) = both(proto, x=x, z=z)
+    np.testing.assert_array_equal(got[:-1].view(np.uint16), want[:-1].view(np.uint16))
 
 
 def test_operands_of_two_types_are_refused():

@@ -21,8 +21,8 @@ def both(place: str, shapes: dict[str, tuple[int, ...]] | None = None) -> tuple[
     return edgerun.Session(path, shapes=shapes), edgerun.Session(path, backend="onnxruntime", optimized=False)
 
 
-# ONNX Runtime multiplies sums by (s_x * s_w) / s_y in float32 operations; ours rounds that ratio once, and is nearer
-# to the exact value (contract 4.1.1). With its formula in ours the boxes agree; with ours 11 lie just below.
+# ONNX Runtime multiplies sums by (s_x * s_w) / s_y in float32 operations; ours rounds that ratio once, and is
+# nearer to the exact value (contract 4.1.1). With its formula the boxes agree; with ours 11 lie just below.
 TIES = pytest.mark.xfail(strict=True, reason="the float32 ratio of scales in ONNX Runtime's QLinearConv")
 MARKS = {"nanodet_2022nov_int8_qoperator": TIES}
 

@@ -15,10 +15,15 @@ from edgerun.errors import EdgerunError
 from edgerun.frontends.onnx_ops.casts import cast_to
 from edgerun.frontends.onnx_ops.task import DataDependent, Import, Importer, NeedsValue
 from edgerun.ir.graph import Value
+from edgerun.ir.narrow import NarrowCast
 from edgerun.ir.op import NUMBERS_DO_NOT_FIT
+from edgerun.ir.quantize import Cast
 from edgerun.ir.types import FLOAT16, FLOAT32
 
 _Dtype = np.dtype[np.generic]
+# Rounding never turns an order round, and is the same on both sides of 0: of these operators, the rounded
+# result of unrounded operands is the result of rounded ones.
+_ROUNDED_AFTERWARDS = {"Abs", "Clip", "GlobalMaxPool", "Max", "MaxPool", "Min", "Neg", "Relu"}
 
 
 def imported(importer: Importer, task: Import, domain: str) -> list[Value]:
@@ -58,6 +63,10 @@ def _widened(task: Import, value: Value) -> Value:
         return value
     if value.data is not None:  # weights stay constants, whatever their size
         return task.const(value.data.astype(FLOAT32))
+    node = task.producer(value) if task.operator in _ROUNDED_AFTERWARDS else None
+    source = node.inputs[0] if node is not None and isinstance(node.op, Cast | NarrowCast) else None
+    if source is not None and source.type.dtype == FLOAT32:
+        return source
     return cast_to(task, value, FLOAT32)
 
 

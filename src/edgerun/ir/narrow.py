@@ -34,6 +34,7 @@ class NarrowCast(Op):
     that do not fit wrap around, those that floats are truncated to as well.
     """
 
+    elementwise = True
     dtype: np.dtype[np.generic]
     saturate: bool = True
     rounding: str = "up"

@@ -153,6 +153,7 @@ class Cast(Op):
     nearest integer that does, and what is not a number becomes 0. Everything but 0 is true.
     """
 
+    elementwise = True
     dtype: np.dtype[np.generic]
 
     def infer(self, *types: TensorType) -> tuple[TensorType, ...]:

@@ -10,7 +10,7 @@ from edgerun.frontends.onnx_ops.casts import cast_to, dtype_of_code
 from edgerun.frontends.onnx_ops.task import Import, Importer, axis_of
 from edgerun.ir.graph import Value
 from edgerun.ir.quantize import Dequantize, Quanta, Quantize
-from edgerun.ir.types import INT8, INT16, INT32, UINT8, Array, Element, Quantization
+from edgerun.ir.types import FLOAT32, INT8, INT16, INT32, UINT8, Array, Element, Quantization
 
 
 def _parameters(task: Import) -> tuple[Array, Array]:
@@ -47,7 +47,13 @@ def _quantize(task: Import) -> Value:
 def _dequantize(task: Import) -> Value:
     wanted = int(task.get("output_dtype", 0))
     dtype = dtype_of_code(wanted) if wanted else task.type(1).dtype
-    return cast_to(task, _real(task), dtype)
+    if dtype == FLOAT32:
+        return _real(task)
+    if task.value(0).data is None:
+        return cast_to(task, _real(task), dtype)
+    # Weights stay constants: in float32, which they are computed with, no integers are left to find.
+    y = blocks.dequantize(task, task.value(0), *_parameters(task))
+    return cast_to(task, y, dtype) if y.data is None else task.const(y.data.astype(dtype))
 
 
 def _real(task: Import) -> Value:
