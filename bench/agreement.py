@@ -322,6 +322,7 @@ def row(name: str, folder: Path, labels: Callable[[Path], Labels] | None) -> str
 
 
 def main() -> None:
+    os.environ["EDGERUN_CACHE"] = "off"  # what the importers make of the file now is compared
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("models", nargs="*", help="names or parts of names; all by default")
     parser.add_argument("--full", action="store_true", help="all 200 pictures of imagenet200")

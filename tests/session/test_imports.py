@@ -13,7 +13,7 @@ import pytest
 import edgerun.plan.lower
 from edgerun.plan.lower.lowering import FAMILIES, LOWERINGS
 
-ONLY_ONNX = {f"edgerun.ir.{name}" for name in ("dynamic", "gates", "grid_sample", "trigonometry", "windows")}
+ONLY_ONNX = {f"edgerun.ir.{name}" for name in ("dynamic", "gates", "narrow", "trigonometry", "windows")}
 ONLY_TFLITE = {
     f"edgerun.ir.{name}" for name in ("conv3d", "detection", "signal", "signal_stream", "spectrum")
 }
