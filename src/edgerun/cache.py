@@ -35,11 +35,13 @@ _SUFFIX = ".plan"
 class Cached:
     """A plan, and what a session asks of the file that it came from.
 
-    free: of each input, the dimensions that may have another size; signatures: the file's entry points.
+    free: of each input, the dimensions that may have another size; open_shapes: the shapes of inputs and
+    outputs, by name, of which some dimensions are names or -1; signatures: the file's entry points.
     """
 
     artifact: Artifact
     free: tuple[tuple[int, ...], ...]
+    open_shapes: tuple[tuple[str, tuple[int | str, ...]], ...]
     signatures: tuple[str, ...]
 
 

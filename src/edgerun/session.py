@@ -139,6 +139,7 @@ class Session:
         self.path = None if isinstance(source, bytes) else Path(source)
         self.threads = threads or default_threads()
         self._artifact: Artifact | None = None
+        self._open_shapes: Mapping[str, tuple[int | str, ...]] = {}  # as the file has them
         self._cached: Artifact | None = None
         self._opened: TfliteFile | OnnxFile | None = None
         path, data = read_source(source)
@@ -157,11 +158,11 @@ class Session:
         if not self._start_cached(cache.load(key, path), key, shapes, signature):
             begin = time.perf_counter()
             plan = self._set_up(shapes, signature, preserve_all_tensors)
-            settled = plan is not None and not self._open_shapes
-            if plan is not None and settled and time.perf_counter() - begin >= cache.WORTH_SECONDS:
+            if plan is not None and time.perf_counter() - begin >= cache.WORTH_SECONDS:
                 free = tuple(tuple(sorted(f)) for f in self._free)
                 artifact = made_artifact(self._graph, self.operators, plan)
-                cache.store(key, cache.Cached(artifact, free, self.signatures))
+                shown = tuple(self._open_shapes.items())
+                cache.store(key, cache.Cached(artifact, free, shown, self.signatures))
 
     @property
     def _file(self) -> TfliteFile | OnnxFile:
@@ -190,6 +191,7 @@ class Session:
         self._cached, self._cached_signatures = cached.artifact, cached.signatures
         self.operators, self._graph = cached.artifact.operators, cached.artifact.ports()
         self._free = [frozenset(dimensions) for dimensions in cached.free]
+        self._open_shapes = dict(cached.open_shapes)
         self._start(program)
         return True
 
@@ -207,7 +209,7 @@ class Session:
         self._shapes, self._signature, self._preserve = shapes, signature, preserve_all_tensors
         self._variants: OrderedDict[tuple[Shape, ...], Session | None] = OrderedDict()
         self._making = threading.Lock()
-        self._open_shapes: Mapping[str, tuple[int | str, ...]] = {}  # as the file has them
+        self._open_shapes = {}
         self._waits = False  # for a run that tells the sizes of open dimensions
 
     def _set_up(
@@ -288,7 +290,7 @@ class Session:
 
     @property
     def inputs(self) -> tuple[TensorInfo, ...]:
-        """The inputs; a dimension that an ONNX file leaves open is its name, or -1, unless `shapes` was given."""
+        """The inputs. What an ONNX file leaves open is a name or -1, unless `shapes` was given."""
         return tuple(self._info(v) for v in self._graph.inputs)
 
     @property
