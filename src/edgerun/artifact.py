@@ -91,6 +91,11 @@ def compile_model(source: str | Path | bytes, shapes: Mapping[str, Shape] | None
             f"{file.path}: it cannot be compiled: operator {cut.operator.index} {cut.operator.name} is "
             f"decided at run time ({cut}), so that there is no single plan."
         ) from cut
+    except FormatError as error:
+        if shapes or not file.open_shapes():
+            raise
+        hint = "The file leaves dimensions open: `--shape` gives them sizes."
+        raise FormatError(f"{error} ({hint})") from error
     operators = tuple(node.op.name for node in graph.nodes)
     graph = run_passes(graph, PIPELINE)
     data = record_bytes(made_artifact(graph, operators, lower(graph)))

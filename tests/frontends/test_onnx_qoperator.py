@@ -164,3 +164,25 @@ def test_a_fully_connected_layer_with_a_bias_and_one_of_floats():
     constants |= {"one": 1.0, "nil": 0.0}
     value = exact(real, x, constants, {"x": ("xs", "z"), **scales}, ("one", "nil"))
     np.testing.assert_allclose(got, value, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.7])
+def test_alpha_of_qgemm_multiplies_sum_and_bias(alpha):
+    constants = {
+        **base(np.int8, ys=np.float32(0.4)),
+        "w": quanta(np.int8, 10, 12, seed=1),
+        "ws": np.float32(0.01),
+        "wz": np.int8(3),
+        "c": np.arange(-500, 500, 100, dtype=np.int32),
+    }
+    names = ["x", "xs", "z", "w", "ws", "wz", "c", "ys", "z"]
+    node = helper.make_node("QGemm", names, ["y"], domain="com.microsoft", transB=1, alpha=alpha)
+    proto = model([node], {"x": (KINDS[np.int8], [3, 12])}, {"y": KINDS[np.int8]}, constants)
+    proto.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    x = quanta(np.int8, 3, 12)
+    got = edgerun.Session(proto.SerializeToString()).run({"x": x})["y"]
+    sums = (x.astype(int) - constants["z"]) @ (constants["w"].astype(int) - 3).T + constants["c"]
+    scale = alpha * float(constants["xs"]) * float(constants["ws"]) / float(constants["ys"])
+    wanted = np.clip(np.rint(sums * scale + constants["z"]), -128, 127)
+    assert wanted.std() > 1 and np.abs(got - wanted).max() <= 1
+    assert (got == wanted).mean() > 0.9

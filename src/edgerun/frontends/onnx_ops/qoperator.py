@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from edgerun.ir.conv import FullyConnected
 from edgerun.ir.elementwise import Add, LeakyRelu, Logistic, Mul, Softmax
 from edgerun.ir.graph import Value
 from edgerun.ir.matmul import BatchMatMul
-from edgerun.ir.op import Op
+from edgerun.ir.op import Op, quantization_of
 from edgerun.ir.pool import AveragePool2d
 from edgerun.ir.quantize import Dequantize, Requantize
 from edgerun.ir.reduction import Mean
@@ -71,8 +72,12 @@ def _matmul(task: Import) -> Value:
 def _gemm(task: Import) -> Value:
     turned = bool(task.get("transB", 0))
     a, b = _operand(task, 0), _operand(task, 3, 0 if turned else 1)
-    if float(task.get("alpha", 1.0)) != 1.0:
-        raise refuse("its alpha is not 1")
+    alpha = float(task.get("alpha", 1.0))
+    if alpha != 1.0:  # it multiplies sum and bias, as a scale does
+        if not 0 < alpha < np.inf:
+            raise refuse(f"its alpha is {alpha}")
+        q = quantization_of(b.type)
+        b = meant(task, task.value(3), replace(q, scale=q.scale * np.float32(alpha)))
     if task.get("transA", 0):
         a = task.transpose(a, (1, 0))
     w = b if turned else task.transpose(b, (1, 0))

@@ -24,6 +24,8 @@ def _reduction(op: type[Reduction]) -> Callable[[Import], Value]:
         if not given and task.get("noop_with_empty_axes", 0):
             return x
         axes = axes_of(given, rank) if given else tuple(range(rank))
+        if 0 in (x.type.shape[i] for i in axes):
+            return _of_nothing(task, op, x, axes)
         # With its dimensions kept, a reduction can change places with a transpose.
         y = task.emit(op(x.type.element, axes, keep_dims=True), x)
         if task.get("keepdims", 1):
@@ -31,6 +33,25 @@ def _reduction(op: type[Reduction]) -> Callable[[Import], Value]:
         return task.emit(Reshape(tuple(d for i, d in enumerate(x.type.shape) if i not in axes)), y)
 
     return reduction
+
+
+def _of_nothing(task: Import, op: type[Reduction], x: Value, axes: tuple[int, ...]) -> Value:
+    """What a reduction begins with, which is its value where there is nothing to reduce."""
+    if op is Mean:
+        raise refuse("it is the mean of nothing")
+    kept = bool(task.get("keepdims", 1))
+    shape = [1 if i in axes else d for i, d in enumerate(x.type.shape) if kept or i not in axes]
+    value: object = int(op is ReduceProd)
+    if op in (ReduceMax, ReduceMin):
+        low, high = _limits(x.type.dtype)
+        value = low if op is ReduceMax else high
+    return task.const(np.full(shape, value), x.type.dtype)
+
+
+def _limits(dtype: np.dtype[np.generic]) -> tuple[object, object]:
+    if dtype.kind in "iu":
+        return np.iinfo(dtype.name).min, np.iinfo(dtype.name).max
+    return (False, True) if dtype.kind == "b" else (-np.inf, np.inf)
 
 
 def _arg(op: type[ArgMax] | type[ArgMin]) -> Callable[[Import], Value]:
