@@ -69,6 +69,7 @@ def _resize(task: Import) -> Value:
     x, lines = task.value(0), _lines(task, old)
     mode = task.get("mode", "nearest")
     where = "asymmetric" if old else task.get("coordinate_transformation_mode", "half_pixel")
+    task.afford(32 * sum(line.out for line in lines.values()))
     places = {axis: line.coordinates(where) for axis, line in lines.items()}
     if mode == "nearest":
         how = task.get("nearest_mode", "round_prefer_floor")
@@ -127,6 +128,7 @@ def _blended(task: Import, x: Value, mode: str, where: str, lines: dict[int, Lin
         op = ResizeBilinear((height, width), where == "align_corners", "half_pixel" in where)
         return on_channels_last(task, op, x)
     for axis, line in lines.items():
+        task.afford(8 * line.out * line.size)
         weights = matrix(
             line.coordinates(where),
             line.size,

@@ -155,6 +155,7 @@ def _pad(task: Import) -> Value:
     if mode != "constant":
         for axis, (less, more) in enumerate(zip(before, after, strict=True)):
             if less or more:
+                task.afford(32 * (less + x.type.shape[axis] + more))
                 indices = _beyond(mode, np.arange(-less, x.type.shape[axis] + more), x.type.shape[axis])
                 x = task.emit(Gather(axis), x, task.const(indices, INT64))
         return x

@@ -96,6 +96,7 @@ def _stft(task: Import) -> Value:
     if step < 1 or not 0 < size <= x.type.shape[1] or (window is not None and window.type.size != size):
         raise FormatError(f"frames of {size} in steps of {step} do not fit {x.type}")
     count = 1 + (x.type.shape[1] - size) // step
+    task.afford(8 * count * size)
     places = step * np.arange(count)[:, None] + np.arange(size)
     frames = task.emit(Gather(1), x, task.const(places, INT64))
     if window is not None:
@@ -110,6 +111,7 @@ def _window(*terms: float) -> Callable[[Import], Value]:
         size = int(_scalar(task, 0, "size"))
         if size < 0:
             raise FormatError(f"its size is {size}")
+        task.afford(32 * size)
         turns = np.arange(size) / max(size - (0 if task.get("periodic", 1) else 1), 1)
         values = sum(t * np.cos(2 * np.pi * k * turns) for k, t in enumerate(terms))
         return task.const(values, _dtype(task))
@@ -131,6 +133,7 @@ def _mel_weights(task: Import) -> Value:
         raise FormatError(f"its operands are {bands:g}, {length:g}, {rate:g}, {lower:g} and {upper:g}")
     first, last = (2595 * math.log10(1 + edge / 700) for edge in (lower, upper))
     count = int(bands)
+    task.afford(32 * count * (int(length) // 2 + 1))
     mel = first + np.arange(count + 2) * (last - first) / (count + 2)
     edges = np.floor((length + 1) * (700 * (10 ** (mel / 2595) - 1)) / rate)
     bins = np.arange(int(length) // 2 + 1)[:, None]

@@ -167,7 +167,7 @@ class Import:
         """Room for a constant that an importer is about to compute. Raises UnsupportedOperatorError."""
         if nbytes > self.emitted.room:
             raise UnsupportedOperatorError(
-                f"its result needs {nbytes >> 20} MB, EDGERUN_MAX_FOLD_MB leaves {self.emitted.room >> 20}"
+                f"its constant needs {nbytes >> 20} MB, EDGERUN_MAX_FOLD_MB leaves {self.emitted.room >> 20}"
             )
         self.emitted.room -= nbytes
 
