@@ -32,7 +32,10 @@ def inline_functions(model: Any, opset: int, known: Callable[[Any], bool], path:
             called = () if body is None else body.node
             if not all(known(each) or _schema_with_body(each, model, opset) for each in called):
                 body = None  # it is refused by its own name
-            nodes += [node] if body is None else _instance(body, node, _fresh(taken, node, index))
+            try:
+                nodes += [node] if body is None else _instance(body, node, _fresh(taken, node, index))
+            except _NOT_SOUND as error:  # names that are no text
+                raise FormatError(f"{path}: operator {index}: {_first_line(error)}") from error
             changed = changed or body is not None
         if not changed:
             return

@@ -79,7 +79,10 @@ class ScopeImport:
 
     def result(self, i: int) -> Value:
         """The value of tensor `i` under its own name, for the outputs of a graph."""
-        value, name = self.values[i], self.scope.names[i]
+        name = self.scope.names[i]
+        if i not in self.values:
+            raise FormatError(f"{self.path}: the output '{name}' is never written.")
+        value = self.values[i]
         if value.name == name:
             return value
         made = Value(name, value.type)
@@ -143,6 +146,8 @@ class ScopeImport:
             raise FormatError("its branch has inputs")
         by_name = {self.scope.names[i]: self.values[i] for i in operator.inputs if i in self.values}
         for i in body.scope.inputs:
+            if body.scope.names[i] not in by_name:
+                raise FormatError(f"its branch reads '{body.scope.names[i]}', which nothing has written")
             body.values[i] = by_name[body.scope.names[i]]
         before = self.emitted.mark()
         try:

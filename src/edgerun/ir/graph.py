@@ -111,6 +111,8 @@ class Graph:
                     f"{self.name}: {node.op} has {len(types)} outputs, the graph {len(node.outputs)}."
                 )
             for value, inferred in zip(node.outputs, types, strict=True):
+                if min(inferred.shape, default=0) < 0:
+                    raise ModelError(f"{self.name}: {node.op} gives {value} the shape {inferred.shape}.")
                 if value in known or value.data is not None:
                     raise ModelError(f"{self.name}: {value} is written twice (by {node.op}).")
                 if value.type != inferred:
