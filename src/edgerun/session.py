@@ -509,7 +509,8 @@ class Session:
         except ModelError as error:
             if not self.in_stages:
                 raise
-            raise ModelError(f"{error} (The inputs were pseudo-random.)") from error
+            sizes = ", of size 1 where a dimension is open: `shapes` says others" if self._open_shapes else ""
+            raise ModelError(f"{error} (The inputs were pseudo-random{sizes}.)") from error
 
     def summary(self) -> Summary:
         """Operators, multiply-adds, memory, raw metadata, fingerprint."""

@@ -29,7 +29,14 @@ class FakeSession:
     signatures = ("serving_default", "encode")
     metadata: ClassVar[dict[str, bytes]] = {}
 
-    def __init__(self, path: Path, threads: int | None = None, backend: str = "edgerun") -> None:
+    def __init__(
+        self,
+        path: Path,
+        threads: int | None = None,
+        *,
+        shapes: dict[str, tuple[int, ...]] | None = None,
+        backend: str = "edgerun",
+    ) -> None:
         if path.read_bytes() != b"net":
             raise ModelError(f"{path}: this is no model.")
         self.threads = threads or 2

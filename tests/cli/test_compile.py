@@ -71,3 +71,14 @@ def test_a_failure_leaves_the_file_as_it_was(model, tmp_path):
     assert result.output.startswith(f"edgerun: {model}: ")
     assert out.read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("command", ["fingerprint", "profile", "bench"])
+def test_other_commands_take_a_shape_too(model, command):
+    more = ["--seconds", 0.1] if command == "bench" else []
+    result = call(command, model, "--shape", "x=3x4", *more)
+    assert result.exit_code == 0, result.output
+    if command == "fingerprint":
+        assert result.stdout.strip() == edgerun.Session(model, shapes={"x": (3, 4)}).fingerprint()
+    wrong = call(command, model, "--shape", "x=3x4x5", *more)
+    assert wrong.exit_code != 0

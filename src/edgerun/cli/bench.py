@@ -16,6 +16,7 @@ from edgerun.cli.common import (
     model_argument,
     print_json,
     print_table,
+    shape_option,
     threads_option,
 )
 from edgerun.errors import InputError
@@ -50,8 +51,16 @@ class Timing:
     help="How long each engine is timed.",
 )
 @threads_option
+@shape_option
 @json_option
-def command(model: Path, against: str, seconds: float, threads: int | None, as_json: bool) -> None:
+def command(
+    model: Path,
+    against: str,
+    seconds: float,
+    threads: int | None,
+    shapes: dict[str, tuple[int, ...]],
+    as_json: bool,
+) -> None:
     """Time inferences on pseudo-random input: median, 95th percentile, minimum.
 
     With --against the engines take turns in short slices, so that heat and other programs slow all
@@ -61,14 +70,16 @@ def command(model: Path, against: str, seconds: float, threads: int | None, as_j
     from edgerun.session import Session, fixed_inputs
 
     peers = _peers(against, model)
-    own = Session(existing(model), threads=threads)
+    own = Session(existing(model), threads=threads, shapes=shapes or None)
     feeds = fixed_inputs(own.inputs)
     runs: dict[str, Callable[[], Any]] = {"edgerun": lambda: own.run(feeds)}
     for name in peers:
         if name == "litert":
             refuse_crash(model)
         # The other side gets the threads that this one has, also where that was left to us.
-        runs[name] = _runner(Session(model, own.threads, backend=name), feeds)
+        runs[name] = _runner(
+            Session(model, own.threads, shapes=shapes or None, backend=name), feeds
+        )
     timings = summarise(interleave(runs, seconds))
     if as_json:
         figures = [asdict(timing) for timing in timings]

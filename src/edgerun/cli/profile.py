@@ -12,6 +12,7 @@ from edgerun.cli.common import (
     model_argument,
     print_json,
     print_table,
+    shape_option,
     threads_option,
 )
 
@@ -19,12 +20,13 @@ from edgerun.cli.common import (
 @click.command("profile")
 @model_argument
 @threads_option
+@shape_option
 @json_option
-def command(model: Path, threads: int | None, as_json: bool) -> None:
+def command(model: Path, threads: int | None, shapes: dict[str, tuple[int, ...]], as_json: bool) -> None:
     """Time every step of a model on pseudo-random input, with the kernel that ran."""
     from edgerun.session import Session, fixed_inputs
 
-    session = Session(existing(model), threads=threads)
+    session = Session(existing(model), threads=threads, shapes=shapes or None)
     steps = session.profile(fixed_inputs(session.inputs))
     if as_json:
         figures = [step.to_dict() for step in steps]
