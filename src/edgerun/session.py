@@ -238,9 +238,7 @@ class Session:
                     f"{self._file.path}: its tensors cannot be kept: operator {cut.operator.index} "
                     f"{cut.operator.name} is decided at run time ({cut})."
                 ) from cut
-            self._graph = self._file.ports(shapes, signature)
-            self.operators = self._file.operator_names(signature)
-            self._start(None)
+            self._start_in_stages(shapes, signature)
             return None
         except FormatError as error:
             names = self._open_inputs()
@@ -252,15 +250,18 @@ class Session:
                 ) from error
             # Not every sound model has a meaning where its open dimensions are 1: a run tells their sizes.
             self._waits = True
-            self._graph = self._file.ports(shapes, signature)
-            self.operators = self._file.operator_names(signature)
-            self._start(None)
+            self._start_in_stages(shapes, signature)
             return None
         self.operators = tuple(node.op.name for node in graph.nodes)
         self._graph = run_passes(graph, UNFUSED if preserve_all_tensors else PIPELINE)
         plan = lower(self._graph)
         self._start(bind(plan, self.threads, share_memory=not preserve_all_tensors))
         return plan
+
+    def _start_in_stages(self, shapes: Mapping[str, Shape] | None, signature: str | None) -> None:
+        self._graph = self._file.ports(shapes, signature)
+        self.operators = self._file.operator_names(signature)
+        self._start(None)
 
     def _open_inputs(self) -> str:
         """The inputs with open dimensions besides the batch, for a message."""

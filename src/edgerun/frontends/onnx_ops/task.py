@@ -129,27 +129,24 @@ class Import:
 
     def emit_all(self, op: Op, *inputs: Value | None) -> list[Value]:
         types = [None if v is None else v.type for v in inputs]
-        if op.data_dependent and all(v is not None and v.data is not None for v in inputs):
-            results = evaluate(op, types, [v.data for v in inputs])  # type: ignore
-            return [self.const(result) for result in results]
+        constant = bool(inputs) and all(v is None or v.data is not None for v in inputs)
+        arrays = [None if v is None else v.data for v in inputs]
         if op.data_dependent:
-            raise DataDependent("the shape of its output depends on its data")
+            if not constant:
+                raise DataDependent("the shape of its output depends on its data")
+            results = evaluate(op, types, arrays)  # type: ignore[arg-type]
+            return [self.const(result) for result in results]
         inferred = op.infer(*types)  # type: ignore[arg-type]
         name = self.outputs[0] if self.outputs else self.operator
         values = [Value(self.emitted.unique(f"{name}/{op.name.lower()}"), kind) for kind in inferred]
         node = Node(op, list(inputs), values, self.index)
         size = sum(v.type.nbytes for v in values)
-        constant = bool(inputs) and all(v is None or v.data is not None for v in inputs)
         # A dequantised constant stays one: the pass that folds quantisation wants its integers.
         folds = op.folds and not isinstance(op, Dequantize) and size <= self.emitted.room
-        if op.data_dependent and not constant:
-            raise DataDependent("the shape of its output depends on its data")
-        if constant and (folds or op.data_dependent or self.emitted.at_once):
+        if constant and (folds or self.emitted.at_once):
             self.emitted.room -= size
-            arrays = [None if v is None else v.data for v in inputs]
             for value, result in zip(values, evaluate(op, types, arrays), strict=True):  # type: ignore[arg-type]
                 value.data = np.ascontiguousarray(result).reshape(result.shape)
-                value.type = value.type.with_shape(result.shape)  # it may depend on the data
                 value.data.setflags(write=False)
             return values
         self.emitted.nodes.append(node)
