@@ -30,7 +30,7 @@ def agrees(proto, seed=0):
     got = edgerun.Session(proto.SerializeToString()).run(feeds)
     for port, want in zip(proto.graph.output, wanted, strict=True):
         assert got[port.name].shape == want.shape
-        np.testing.assert_allclose(got[port.name], want, rtol=2e-4, atol=2e-5)
+        np.testing.assert_allclose(got[port.name], want, rtol=2e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -97,7 +97,7 @@ def test_roi_align(mode, where, seed):
     proto = model([node], {"x": [2, 3, 12, 10], "r": [5, 4], "b": (TensorProto.INT64, [5])}, {"y": 1})
     feeds = {"x": random(2, 3, 12, 10, seed=seed), "r": regions, "b": rng.integers(0, 2, 5)}
     got, wanted = both(proto, **feeds)
-    np.testing.assert_allclose(got["y"], wanted["y"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(got["y"], wanted["y"], rtol=1e-5, atol=1e-5)
 
 
 @seeds

@@ -50,7 +50,7 @@ def agree(proto, x, truth, native=False):
     got, wanted = list(session.run({"x": x}).values()), truth(proto, x)
     for mine, theirs in zip(got, wanted, strict=True):
         assert mine.dtype == theirs.dtype
-        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5, atol=2e-5)
     if native:
         assert "host" not in {step.verb for step in session._program.plan.steps}
 

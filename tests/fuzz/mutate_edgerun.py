@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fuzz.values import FLOATS, TEXTS, changed_bytes, changed_data, integer, near
+from fuzz.values import FLOATS, TEXTS, changed_bytes, changed_data, integer, near, rearranged
 
 _START, _DIGEST_AT = 64, 32  # bytes of the fixed beginning, and where its checksum lies
 
@@ -84,14 +84,8 @@ def _other(old: Any, same: list[Any], rng: random.Random) -> Any:
     if isinstance(old, str):
         return rng.choice(TEXTS)
     if isinstance(old, list):
-        items, kind = list(old), rng.randrange(4)
-        if items and kind == 0:
-            del items[rng.randrange(len(items))]
-        elif items and kind == 1:
-            items.insert(rng.randint(0, len(items)), rng.choice(items))
-        elif items and kind == 2:
-            rng.shuffle(items)
-        else:
+        items = list(old)
+        if not rearranged(items, rng):
             items.append(integer("q", rng))
         return items
     return not old if isinstance(old, bool) else old

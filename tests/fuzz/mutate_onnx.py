@@ -12,7 +12,7 @@ from onnx import AttributeProto, ModelProto, TensorProto, helper, numpy_helper
 from onnx.checker import ValidationError
 
 from edgerun.frontends.onnx_ops import IMPORTERS
-from fuzz.values import FLOATS, TEXTS, changed_bytes, changed_data, integer, near
+from fuzz.values import FLOATS, TEXTS, changed_bytes, changed_data, integer, near, rearranged
 
 _INTEGERS = {1: "i", 2: "q", 3: "I", 4: "Q"}  # formats of struct, by FieldDescriptor.cpp_type
 _FLOAT, _DOUBLE, _BOOL, _ENUM, _STRING, _MESSAGE = 6, 5, 7, 8, 9, 10
@@ -91,13 +91,9 @@ def _field(model: ModelProto, rng: random.Random) -> None:
 
 
 def _change_list(values: Any, field: Any, found: list[Any], rng: random.Random) -> None:
-    items, kind = list(values), rng.randrange(4)
-    if items and kind == 0:
-        del items[rng.randrange(len(items))]
-    elif items and kind == 1:
-        items.insert(rng.randint(0, len(items)), rng.choice(items))
-    elif items and kind == 2:
-        rng.shuffle(items)
+    items = list(values)
+    if rearranged(items, rng):
+        pass
     elif field.cpp_type == _MESSAGE:
         items += [m for m in found if m.DESCRIPTOR is field.message_type][:1]
     elif items and rng.random() < 0.7:

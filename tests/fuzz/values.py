@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import struct
+from typing import Any
 
 _SMALL = (0, 1, 2, 3, 4, 5, 7, 8, -1, -2, -3)
 _LARGE = (16, 127, 128, 255, 256, -128, 1000, 32767, 65535, 65536, 1 << 20, 1 << 28, 1 << 30)
@@ -28,6 +29,20 @@ def near(old: int, format: str, rng: random.Random) -> int:
     bits, signed = _RANGES.get(format, (64, 0))
     fits = -(1 << bits - 1) <= value < 1 << bits - 1 if signed else 0 <= value < 1 << bits
     return value if rng.random() < 0.3 and fits else integer(format, rng)
+
+
+def rearranged(items: list[Any], rng: random.Random) -> bool:
+    """Takes one of the items away, doubles one or mixes them; False where one is to be added instead."""
+    kind = rng.randrange(4)
+    if not items or kind == 3:
+        return False
+    if kind == 0:
+        del items[rng.randrange(len(items))]
+    elif kind == 1:
+        items.insert(rng.randint(0, len(items)), rng.choice(items))
+    else:
+        rng.shuffle(items)
+    return True
 
 
 def changed_bytes(data: bytes, rng: random.Random) -> bytes:
