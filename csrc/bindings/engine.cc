@@ -1,4 +1,4 @@
-// edgerun._engine: the C++ engine as Python sees it. Only src/edgerun/plan/program.py imports it.
+// edgerun._engine: the C++ engine as Python sees it. Only src/edgerun/plan imports it.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -13,6 +13,7 @@
 #include "base/blob.h"
 #include "base/check.h"
 #include "base/isa.h"
+#include "executor/image.h"
 #include "executor/op.h"
 #include "executor/program.h"
 #include "executor/runner.h"
@@ -100,6 +101,26 @@ std::shared_ptr<Program> make_program(const std::vector<py::dict>& steps, const 
   return std::make_shared<Program>(specs, lanes, buffer_bytes);
 }
 
+// A list with the constants of a dict at their buffers.
+std::vector<std::shared_ptr<const Blob>> by_buffer(const py::dict& constants, size_t buffers) {
+  std::vector<std::shared_ptr<const Blob>> list(buffers);
+  for (const auto& [buffer, blob] : constants) {
+    check(buffer.cast<size_t>() < buffers, "a constant has no buffer");
+    list[buffer.cast<size_t>()] = blob.cast<std::shared_ptr<Blob>>();
+  }
+  return list;
+}
+
+py::bytes image_bytes(const std::string& key, const py::bytes& note, const std::vector<py::dict>& steps,
+                      const std::vector<int>& lanes, const std::vector<int64_t>& buffer_bytes,
+                      const py::dict& constants, const py::dict& states) {
+  check(steps.size() == lanes.size(), "every step needs a number of lanes");
+  Image image{key, note, {}, lanes, buffer_bytes, by_buffer(constants, buffer_bytes.size()),
+              by_buffer(states, buffer_bytes.size())};
+  for (const py::dict& step : steps) image.steps.push_back(parse_step(step));
+  return write_image(image);
+}
+
 // ---- Runs ----
 
 // Gives the GIL away. A thread that wants it back while the interpreter ends is ended by CPython (before 3.14)
@@ -176,21 +197,20 @@ bool overlap(const py::array& a, const py::array& b) {
 
 class PyRunner {
  public:
-  PyRunner(const std::vector<std::shared_ptr<Program>>& programs, const std::vector<int64_t>& buffer_bytes,
-           const py::dict& constants, int lanes, const std::vector<py::tuple>& inputs,
-           const std::vector<py::tuple>& outputs, py::object host, const py::dict& states)
-      : runner_(Segments(programs.begin(), programs.end()), buffer_bytes,
-                by_buffer(constants, buffer_bytes.size()), by_buffer(states, buffer_bytes.size()), lanes),
-        host_(std::move(host)) {
+  using Blobs = std::vector<std::shared_ptr<const Blob>>;
+
+  PyRunner(Segments programs, const std::vector<int64_t>& buffer_bytes, const Blobs& constants, int lanes,
+           const std::vector<py::tuple>& inputs, const std::vector<py::tuple>& outputs, py::object host,
+           const Blobs& states)
+      : runner_(std::move(programs), buffer_bytes, constants, states, lanes), host_(std::move(host)) {
     for (const auto& port : inputs) inputs_.push_back(parse_port(port));
     for (const auto& port : outputs) outputs_.push_back(parse_port(port));
     own_inputs_.resize(inputs_.size());
     // Every buffer but the arena is a constant, a state or one port: none is without memory in a run.
     std::vector<int> owners(runner_.buffer_bytes().size(), 0);
-    for (const auto& [buffer, blob] : constants) ++owners[buffer.cast<size_t>()];
-    for (const auto& [buffer, blob] : states) {
-      ++owners[buffer.cast<size_t>()];
-      states_.push_back(buffer.cast<size_t>());
+    for (size_t b = 0; b < owners.size(); ++b) {
+      owners[b] = (constants[b] != nullptr) + (states[b] != nullptr);
+      if (states[b] != nullptr) states_.push_back(b);
     }
     for (const Port& port : inputs_) ++owners[port.buffer];
     for (const Port& port : outputs_) ++owners[port.buffer];
@@ -198,6 +218,16 @@ class PyRunner {
     // Arrays are found, and outputs held during a run, by name.
     check_names(inputs_);
     check_names(outputs_);
+  }
+
+  static std::unique_ptr<PyRunner> over(const std::vector<std::shared_ptr<Program>>& programs,
+                                        const std::vector<int64_t>& buffer_bytes, const py::dict& constants,
+                                        int lanes, const std::vector<py::tuple>& inputs,
+                                        const std::vector<py::tuple>& outputs, py::object host,
+                                        const py::dict& states) {
+    return std::make_unique<PyRunner>(Segments(programs.begin(), programs.end()), buffer_bytes,
+                                      by_buffer(constants, buffer_bytes.size()), lanes, inputs, outputs,
+                                      std::move(host), by_buffer(states, buffer_bytes.size()));
   }
 
   py::dict run(const py::object& feeds) {
@@ -268,16 +298,6 @@ class PyRunner {
     std::vector<std::byte*> buffers;
     std::vector<py::array> held;
   };
-
-  // A list with the constants of a dict at their buffers.
-  static std::vector<std::shared_ptr<const Blob>> by_buffer(const py::dict& constants, size_t buffers) {
-    std::vector<std::shared_ptr<const Blob>> list(buffers);
-    for (const auto& [buffer, blob] : constants) {
-      check(buffer.cast<size_t>() < buffers, "a constant has no buffer");
-      list[buffer.cast<size_t>()] = blob.cast<std::shared_ptr<Blob>>();
-    }
-    return list;
-  }
 
   Port parse_port(const py::tuple& fields) const {
     Port port{fields[0].cast<py::str>(), fields[1].cast<size_t>(), py::dtype(fields[2].cast<std::string>()),
@@ -408,6 +428,29 @@ class PyRunner {
   py::object host_;
 };
 
+// A program that was bound at an earlier start. Twins are runners over one.
+class PyImage {
+ public:
+  PyImage(const std::string& path, const std::string& key) {
+    const GilRelease release;
+    image_ = read_image(path, key);
+    program_ = std::make_shared<const Program>(image_.steps, image_.lanes, image_.buffer_bytes);
+    image_.steps.clear();
+  }
+
+  py::bytes note() const { return image_.note; }
+
+  std::unique_ptr<PyRunner> runner(int lanes, const std::vector<py::tuple>& inputs,
+                                   const std::vector<py::tuple>& outputs) const {
+    return std::make_unique<PyRunner>(Segments{program_}, image_.buffer_bytes, image_.constants, lanes, inputs,
+                                      outputs, py::none(), image_.states);
+  }
+
+ private:
+  Image image_;
+  std::shared_ptr<const Program> program_;
+};
+
 py::object error_class(const char* name) { return py::module_::import("edgerun.errors").attr(name); }
 
 }  // namespace
@@ -438,9 +481,7 @@ PYBIND11_MODULE(_engine, m, py::mod_gil_not_used()) {
       .def_property_readonly("scratch_bytes", &Program::scratch_bytes);
 
   py::class_<PyRunner>(m, "Runner", "One stream of inferences over programs.")
-      .def(py::init<const std::vector<std::shared_ptr<Program>>&, const std::vector<int64_t>&, const py::dict&,
-                    int, const std::vector<py::tuple>&, const std::vector<py::tuple>&, py::object,
-                    const py::dict&>(),
+      .def(py::init(&PyRunner::over),
            py::arg("programs"), py::arg("buffer_bytes"), py::arg("constants"), py::arg("lanes"),
            py::arg("inputs"), py::arg("outputs"), py::arg("host"), py::arg("states") = py::dict())
       .def("reset", &PyRunner::reset)
@@ -450,6 +491,15 @@ PYBIND11_MODULE(_engine, m, py::mod_gil_not_used()) {
       .def("trace", &PyRunner::trace, py::arg("feeds") = py::none())
       .def("input", &PyRunner::input, py::arg("name"));
 
+  py::class_<PyImage>(m, "Image", "A program that was bound at an earlier start, mapped from a file.")
+      .def(py::init<const std::string&, const std::string&>(), py::arg("path"), py::arg("key"))
+      .def_property_readonly("note", &PyImage::note)
+      .def("runner", &PyImage::runner, py::arg("lanes"), py::arg("inputs"), py::arg("outputs"));
+
+  m.def("image_bytes", &image_bytes, py::arg("key"), py::arg("note"), py::arg("steps"), py::arg("lanes"),
+        py::arg("buffer_bytes"), py::arg("constants"), py::arg("states"), "The file that Image reads.");
+  m.def("checksum", [](const std::string& data) { return checksum(data); }, py::arg("data"),
+        "64 bits that change with the data by accident, not by intent.");
   m.def("candidates", &candidates, py::arg("step"), py::arg("cap"),
         "(kernel, layout, storage of 8-bit inputs) of every kernel that can run the step, best first.");
   m.def("pack", &pack, py::arg("verb"), py::arg("kernel"), py::arg("weights"), py::arg("shape"),

@@ -59,6 +59,8 @@ class Attributes {
   // A constant of at least `bytes` bytes; kept alive by whoever holds the pointer.
   std::shared_ptr<const Blob> blob(const std::string& name, size_t bytes) const;
   bool has(const std::string& name) const { return values_.count(name) != 0; }
+  // All of them, for who keeps a step on disk.
+  const std::map<std::string, Value>& all() const { return values_; }
   // Throws Error naming every attribute that no getter asked for.
   void check_all_read() const;
 

@@ -1,4 +1,4 @@
-"""The C++ engine (csrc/bindings/engine.cc), as its one importer plan/program.py sees it.
+"""The C++ engine (csrc/bindings/engine.cc), as plan/program.py and plan/image.py see it.
 
 Every function raises ModelError for a step or a program that is malformed; runs raise InputError for arrays
 of another name, shape or dtype than the ports say.
@@ -76,6 +76,29 @@ class Runner:
 
     def input(self, name: str) -> _Array:
         """The runner's own array of an input; run() without feeds reads it."""
+
+class Image:
+    """A program that image_bytes() wrote, mapped from a file. Raises ModelError where it is damaged, of
+    another key, or not its owner's alone."""
+
+    def __init__(self, path: str, key: str) -> None: ...
+    @property
+    def note(self) -> bytes: ...
+    def runner(self, lanes: int, inputs: Sequence[_Port], outputs: Sequence[_Port]) -> Runner: ...
+
+def image_bytes(
+    key: str,
+    note: bytes,
+    steps: Sequence[StepSpec],
+    lanes: Sequence[int],
+    buffer_bytes: Sequence[int],
+    constants: Mapping[int, Blob],
+    states: Mapping[int, Blob],
+) -> bytes:
+    """The file that Image reads."""
+
+def checksum(data: bytes) -> int:
+    """64 bits that change with the data by accident, not by intent."""
 
 def candidates(step: StepSpec, cap: str) -> list[tuple[str, str, str]]:
     """(kernel, layout, storage of 8-bit inputs) of every kernel that can run the step, best first."""

@@ -32,6 +32,7 @@ from edgerun.plan.program import Program, bind
 __all__ = [
     "MAGIC",
     "Artifact",
+    "Cached",
     "compile_model",
     "made_artifact",
     "read_artifact",
@@ -70,6 +71,20 @@ class Artifact:
             return bind(self.plan, threads)
         except (AssertionError, RuntimeError, *NUMBERS_DO_NOT_FIT) as error:
             raise FormatError(f"{self.plan.name}: the plan does not fit the engine ({error!r}).") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Cached:
+    """A plan, and what a session asks of the file that it came from.
+
+    free: of each input, the dimensions that may have another size; open_shapes: the shapes of inputs and
+    outputs, by name, of which some dimensions are names or -1; signatures: the file's entry points.
+    """
+
+    artifact: Artifact
+    free: tuple[tuple[int, ...], ...]
+    open_shapes: tuple[tuple[str, tuple[int | str, ...]], ...]
+    signatures: tuple[str, ...]
 
 
 def compile_model(source: str | Path | bytes, shapes: Mapping[str, Shape] | None = None) -> bytes:

@@ -1,92 +1,115 @@
-"""Plans on disk: what a model file became, so that the next start needs no frontend, passes or lowering.
+"""Models on disk as they were set up, so that the next start need not.
 
-An entry is a compiled file (formats/compiled_file.py) named by a hash of everything that decides the plan. It
-is read with all the checks of a compiled model; one that fails them is removed, and the model is set up from
-its file. Nothing here raises: without a directory that can be used, there is no cache.
+A plan is what frontends, passes and lowering made of a file: a compiled file (formats/compiled_file.py), the
+same on every machine, read with all the checks of a compiled model. An image (plan/image.py) is the program
+that bind() made of a plan on this machine, weights packed; it is mapped. Each is named by a hash of all that
+decides it. One that is not sound is removed, and the model set up without it. Nothing here raises: without a
+directory that can be used, there is no cache.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import importlib.util
 import os
+import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import edgerun
 from edgerun import knobs
-from edgerun.artifact import Artifact, read_record, record_bytes
 from edgerun.errors import FormatError, ModelError
-from edgerun.formats.compiled_file import VERSION
-from edgerun.frontends import TFLITE_MAGIC
-from edgerun.ir.types import Shape
+from edgerun.ir.ports import Shape
+from edgerun.plan.image import Image, checksum, machine_key
+
+if TYPE_CHECKING:  # a start from an image needs none of them
+    from edgerun.artifact import Cached
+    from edgerun.plan.program import Program
 
 # A model that is set up faster than this is not worth a file. The first of a process takes longer, since it
 # imports the frontends: the next start saves that, too.
 WORTH_SECONDS = 0.02
-_SUFFIX = ".plan"
-
-
-@dataclass(frozen=True, eq=False)
-class Cached:
-    """A plan, and what a session asks of the file that it came from.
-
-    free: of each input, the dimensions that may have another size; open_shapes: the shapes of inputs and
-    outputs, by name, of which some dimensions are names or -1; signatures: the file's entry points.
-    """
-
-    artifact: Artifact
-    free: tuple[tuple[int, ...], ...]
-    open_shapes: tuple[tuple[str, tuple[int | str, ...]], ...]
-    signatures: tuple[str, ...]
+_PLAN, _IMAGE = ".plan", ".image"
+# Clocks of file systems tick every few milliseconds: a file may change twice within one tick.
+_SETTLED_SECONDS = 2.0
 
 
 def key_of(data: bytes, path: str, shapes: Mapping[str, Shape] | None, signature: str | None) -> str | None:
-    """The name of the entry of a model, or None for one that is not cached.
+    """The name of the plan of a model, or None for one that is not cached.
 
     The kernels are not in it: a plan is the same on every CPU, and is bound to this one at each start.
     """
+    import hashlib
+
+    from edgerun.frontends import TFLITE_MAGIC
+
     tflite = data[4:8] == TFLITE_MAGIC
     # Weights of ONNX may lie in other files, whose names the model holds under the key "location"; a model
     # that has that text for another reason is imported at each start.
     if knobs.cache_dir() is None or (b"location" in data and not tflite):
         return None
+    made = _made_by(shapes, signature, path.endswith(".onnx"), onnx=not tflite)
+    if made is None:
+        return None
+    return hashlib.sha256(f"{hashlib.sha256(data).hexdigest()} {made}".encode()).hexdigest()
+
+
+def file_key(
+    path: str, shapes: Mapping[str, Shape] | None, signature: str | None, threads: int
+) -> str | None:
+    """The key of the image of a model's file, which need not be read for it: it is known by its inode, size
+    and times. None for one that changed so lately that it may change again unnoticed, and without a cache."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    if knobs.cache_dir() is None or time.time() - max(status.st_mtime, status.st_ctime) < _SETTLED_SECONDS:
+        return None
+    identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    made = _made_by(shapes, signature, path.endswith(".onnx"), onnx=not path.endswith(".tflite"))
+    return None if made is None else f"{identity} {made} {machine_key(threads)}"
+
+
+def content_key(plan: str | None, threads: int) -> str | None:
+    """The key of the image of what has a plan of this key."""
+    return None if plan is None else f"{plan} {machine_key(threads)}"
+
+
+def _made_by(
+    shapes: Mapping[str, Shape] | None, signature: str | None, named_onnx: bool, *, onnx: bool
+) -> str | None:
+    """All that decides a plan beside the file's content; None where that cannot be told."""
     try:
         wanted = sorted((name, tuple(map(int, shape))) for name, shape in (shapes or {}).items())
-        build = (_build(), "" if tflite else _onnx_version())
+        build = (_build(), _onnx_version() if onnx else "")
     except (TypeError, ValueError):
         return None  # wrong shapes are refused where the model is imported
     except OSError:
         return None  # the package is no folder of files: whether it changed cannot be seen
-    parts = (
-        hashlib.sha256(data).hexdigest(),
-        path.endswith(".onnx"),
-        wanted,
-        signature,
-        (edgerun.__version__, VERSION, np.__version__, *build),
-        (knobs.max_arena_bytes(), knobs.max_fold_bytes()),
-    )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()
+    versions = (edgerun.__version__, np.__version__, *build)
+    return repr((named_onnx, wanted, signature, versions, knobs.max_arena_bytes(), knobs.max_fold_bytes()))
 
 
 def load(key: str | None, path: str) -> Cached | None:
-    """The entry of a key; None when there is none that is sound. `path` becomes the plan's name."""
+    """The plan of a key; None when there is none that is sound. `path` becomes the plan's name."""
     place = _place(key)
     if place is None:
         return None
+    from dataclasses import replace
+
+    from edgerun.artifact import Cached, read_record
+
     try:
-        data = place.read_bytes()
+        with open(place, "rb") as file:
+            data = file.read()
     except OSError:
         return None
     try:
         cached = read_record(data, path, Cached, lambda made: made.artifact)
         _check_free(cached)
     except FormatError:
-        discard(key)
+        _remove(place)
         return None
     with contextlib.suppress(OSError):
         os.utime(place)  # the oldest use goes first
@@ -95,42 +118,69 @@ def load(key: str | None, path: str) -> Cached | None:
 
 
 def store(key: str | None, cached: Cached) -> None:
-    """Writes an entry, whole or not at all, and removes the oldest until all fit EDGERUN_CACHE_MB."""
+    """Keeps a plan."""
+    from edgerun.artifact import record_bytes
+
     place = _place(key)
-    if place is None:
-        return
+    if place is not None:
+        with contextlib.suppress(ModelError):  # it has what no file holds
+            _write(place, record_bytes(cached))
+
+
+def load_image(key: str | None) -> Image | None:
+    """The image of a key; None when there is none that is sound."""
+    place = _image_place(key)
+    if place is None or key is None:
+        return None
     try:
-        data = record_bytes(cached)
-    except ModelError:
-        return  # it has what no file holds
+        os.utime(place)
+    except OSError:
+        return None
+    try:
+        return Image(place, key)
+    except (FormatError, TypeError, KeyError, ValueError):
+        _remove(place)
+        return None
+
+
+def store_image(key: str | None, program: Program, told: Mapping[str, Any]) -> None:
+    """Keeps a program for this machine, and what is `told` of its model."""
+    place = _image_place(key)
+    if place is not None and key is not None:
+        data = program.image_bytes(key, told)
+        if data is not None:
+            _write(place, data)
+
+
+def _write(place: str, data: bytes) -> None:
+    """Writes an entry, whole or not at all, and removes the oldest until all fit EDGERUN_CACHE_MB."""
     if len(data) > knobs.cache_bytes():
         return
     import tempfile  # with all that it imports, as expensive as reading an entry
 
-    temporary = ""
+    temporary, folder = "", os.path.dirname(place)
     try:
-        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=_SUFFIX, dir=place.parent)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=".", suffix=os.path.splitext(place)[1], dir=folder)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, place)
-        _trim(place.parent, knobs.cache_bytes())
+        _trim(folder, knobs.cache_bytes())
     except OSError:  # no space, no permission: the model runs all the same
         with contextlib.suppress(OSError):
             os.unlink(temporary)
 
 
 def discard(key: str | None) -> None:
-    """Removes an entry that turned out not to be sound."""
+    """Removes a plan that turned out not to be sound."""
     place = _place(key)
     if place is not None:
-        with contextlib.suppress(OSError):
-            place.unlink()
+        _remove(place)
 
 
-def entries() -> list[tuple[Path, int, float]]:
+def entries() -> list[tuple[str, int, float]]:
     """(file, bytes, time of the last use) of every file of the cache."""
     folder = knobs.cache_dir()
     return [] if folder is None else list(_entries(folder))
@@ -140,8 +190,14 @@ def clear() -> int:
     """Removes every entry; the number of bytes they had. Raises OSError where that is not allowed."""
     found = entries()
     for place, _, _ in found:
-        place.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(place)
     return sum(size for _, size, _ in found)
+
+
+def _remove(place: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(place)
 
 
 def _check_free(cached: Cached) -> None:
@@ -154,39 +210,47 @@ def _check_free(cached: Cached) -> None:
         raise FormatError(f"{plan.name}: the open dimensions {cached.free} do not fit inputs of {ranks}.")
 
 
-def _place(key: str | None) -> Path | None:
+def _place(key: str | None) -> str | None:
+    """The file of a plan."""
     folder = knobs.cache_dir()
-    return None if key is None or folder is None else folder / (key + _SUFFIX)
+    return None if key is None or folder is None else os.path.join(folder, key + _PLAN)
 
 
-def _entries(folder: Path) -> Iterator[tuple[Path, int, float]]:
+def _image_place(key: str | None) -> str | None:
+    """The file of an image, which has its whole key inside."""
+    folder = knobs.cache_dir()
+    return None if key is None or folder is None else os.path.join(folder, checksum(key) + _IMAGE)
+
+
+def _entries(folder: str) -> Iterator[tuple[str, int, float]]:
     """Temporary files are among them: those that a killed writer left behind grow old, too."""
     try:
-        places = [place for place in folder.iterdir() if place.name.endswith(_SUFFIX)]
+        names = [name for name in os.listdir(folder) if name.endswith((_PLAN, _IMAGE))]
     except OSError:
         return
-    for place in places:
+    for name in names:
         with contextlib.suppress(OSError):  # another process removed it
-            status = place.stat()
+            place = os.path.join(folder, name)
+            status = os.stat(place)
             yield place, status.st_size, status.st_mtime
 
 
-def _trim(folder: Path, limit: int) -> None:
+def _trim(folder: str, limit: int) -> None:
     found = sorted(_entries(folder), key=lambda entry: entry[2], reverse=True)
     total = 0
     for place, size, _ in found:
         total += size
         if total > limit:
-            place.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(place)
 
 
 def _build() -> str:
     """Changes with every file that makes plans and with the engine, also where the version stays the same."""
-    root, digest = os.path.dirname(__file__), hashlib.sha256()
+    root, lines = os.path.dirname(__file__), []
     for folder in ("", "formats", "frontends", "ir", "passes", "plan"):
-        for line in _sources(os.path.join(root, folder), deep=folder != ""):
-            digest.update(f"{folder}/{line}\n".encode())
-    return digest.hexdigest()
+        lines += [f"{folder}/{line}" for line in _sources(os.path.join(root, folder), deep=folder != "")]
+    return checksum("\n".join(lines))
 
 
 def _sources(folder: str, deep: bool) -> list[str]:
@@ -204,10 +268,12 @@ def _sources(folder: str, deep: bool) -> list[str]:
 
 def _onnx_version() -> str:
     """Changes with the onnx package, which is found, not imported: that takes longer than the whole start."""
-    spec = importlib.util.find_spec("onnx")
+    from importlib.util import find_spec
+
+    spec = find_spec("onnx")
     if spec is None or spec.origin is None:
         return "none"
-    package = Path(spec.origin).parent
-    installed = sorted(place.name for place in package.parent.glob("onnx-*-info"))
+    beside = os.listdir(os.path.dirname(os.path.dirname(spec.origin)))
+    installed = sorted(n for n in beside if n.startswith("onnx-") and n.endswith("-info"))
     status = os.stat(spec.origin)
     return f"{installed} {status.st_size} {status.st_mtime_ns}"

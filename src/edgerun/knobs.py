@@ -6,10 +6,12 @@ Nothing else in the package reads the environment.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgerun.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ISA_NAMES = (
     "generic",
@@ -24,8 +26,7 @@ ISA_NAMES = (
 )
 
 
-@dataclass(frozen=True)
-class Knob:
+class Knob(NamedTuple):
     """One environment variable: its name, its default as text, and what it does."""
 
     name: str
@@ -37,7 +38,7 @@ KNOBS = (
     Knob("EDGERUN_ISA", "", "Use no kernel above this instruction set (" + ", ".join(ISA_NAMES) + ")."),
     Knob("EDGERUN_THREADS", "", "Default of Session(threads=): how many CPU threads one run may use."),
     Knob("EDGERUN_VERIFY", "0", "1 checks every step against numpy (no compiled or staged model); slow."),
-    Knob("EDGERUN_CACHE", "on", "off: plans of models are neither kept on disk nor taken from there."),
+    Knob("EDGERUN_CACHE", "on", "off: models are set up anew at each start, nothing is kept on disk."),
     Knob("EDGERUN_CACHE_DIR", "", "Where they are kept; by default $XDG_CACHE_HOME/edgerun."),
     Knob("EDGERUN_CACHE_MB", "256", "How large that folder may grow; what was not used for longest goes."),
     Knob("EDGERUN_MAX_ARENA_MB", "2048", "A model whose activations need more memory is refused."),
@@ -101,27 +102,25 @@ def max_programs() -> int:
 
 def tokens_file() -> Path | None:
     """Where the tokens of the web server are, or None."""
+    from pathlib import Path
+
     text = _text("EDGERUN_TOKENS_FILE")
     return Path(text) if text else None
 
 
-def cache_dir() -> Path | None:
-    """Where plans are kept, or None for nowhere."""
+def cache_dir() -> str | None:
+    """The folder where plans and images are kept, or None for nowhere."""
     wanted = _text("EDGERUN_CACHE")
     if wanted not in ("on", "off"):
         raise ConfigError(f"EDGERUN_CACHE must be on or off, got {wanted!r}.")
     if wanted == "off":
         return None
     if text := _text("EDGERUN_CACHE_DIR"):
-        return Path(text)
-    base = Path(os.environ.get("XDG_CACHE_HOME", "").strip() or "~/.cache")
-    try:
-        base = base.expanduser()
-    except RuntimeError:  # a user without a home
-        return None
-    return base / "edgerun" if base.is_absolute() else None
+        return text
+    base = os.path.expanduser(os.environ.get("XDG_CACHE_HOME", "").strip() or "~/.cache")
+    return os.path.join(base, "edgerun") if os.path.isabs(base) else None  # a user without a home has none
 
 
 def cache_bytes() -> int:
-    """How large the folder of plans may grow."""
+    """How large the folder of the cache may grow."""
     return _positive("EDGERUN_CACHE_MB") << 20

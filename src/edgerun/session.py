@@ -2,82 +2,36 @@
 
 from __future__ import annotations
 
-import copy
-import hashlib
 import os
-import threading
 import time
+from _thread import RLock
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgerun import cache, knobs
-from edgerun.artifact import MAGIC, Artifact, made_artifact, read_artifact
 from edgerun.errors import FormatError, InputError, ModelError
-from edgerun.frontends import parse_model, read_source
-from edgerun.ir.graph import Graph, Value
-from edgerun.ir.op import wrong_elements
-from edgerun.ir.types import Array, Shape, TensorInfo, is_added
-from edgerun.plan.plan import Plan
-from edgerun.plan.program import Program, Runner, bind
+from edgerun.ir.ports import Array, Shape, TensorInfo
+from edgerun.plan.image import Image, Runner, tensor_infos
 
+# A start from the cache needs none of these, and takes a tenth of a second less without them: each is
+# imported where it is wanted. So is `threading`, of which a lock is all that is wanted here.
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgerun.artifact import Artifact
     from edgerun.frontends.onnx import OnnxFile
     from edgerun.frontends.tflite import TfliteFile
+    from edgerun.ir.graph import Graph
+    from edgerun.plan.plan import Plan
+    from edgerun.plan.program import Program
+    from edgerun.report import StepProfile, Summary
     from edgerun.staged import StagedRunner, Timed
 
-# What makes a plan of a file (frontends, passes, lowering) and the runner of stages are imported where they
-# are needed: a start from a compiled model or the cache takes a tenth of a second less without them.
 Feeds = Mapping[str, Array] | Array | None
 STAGES = ("graph", "passes", "plan", "program", "memory")
-
-
-@dataclass(frozen=True)
-class StepProfile:
-    """One step of a run: the operator it does, the kernel that ran, and what it cost.
-
-    time_us: microseconds; macs: multiply-adds; gmacs: 10^9 multiply-adds per second (0 where there are none);
-    bytes: what it reads and writes, weights included; share: of the run's time.
-    """
-
-    operator: str
-    name: str
-    kernel: str
-    time_us: float
-    macs: int
-    gmacs: float
-    bytes: int
-    share: float
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a model is, in figures.
-
-    weight_bytes: of the constants that are computed with, packed_bytes: of what they were packed into for
-    this machine's kernels; arena_bytes: of the activations; host_steps: operators that run in numpy.
-    """
-
-    name: str
-    operators: int
-    steps: int
-    macs: int
-    weight_bytes: int
-    packed_bytes: int
-    arena_bytes: int
-    host_steps: int
-    metadata: tuple[str, ...]
-    fingerprint: str
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def default_threads() -> int:
@@ -91,7 +45,8 @@ def default_threads() -> int:
 def _cgroup_cpus() -> int:
     """The CPUs that the cgroup's quota pays for; as many as there are when it has none."""
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            quota, period = file.read().split()
         if quota != "max":
             return max(1, round(int(quota) / int(period)))
     except (OSError, ValueError):
@@ -136,64 +91,163 @@ class Session:
     ) -> None:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, got {threads}.")
-        self.path = None if isinstance(source, bytes) else Path(source)
+        self._path = None if isinstance(source, bytes) else os.fspath(source)
         self.threads = threads or default_threads()
         self._artifact: Artifact | None = None
         self._open_shapes: Mapping[str, tuple[int | str, ...]] = {}  # as the file has them
         self._cached: Artifact | None = None
+        self._image: Image | None = None
+        self._bound: Program | None = None
         self._opened: TfliteFile | OnnxFile | None = None
-        path, data = read_source(source)
-        self._source = (data, path)
-        if data.startswith(MAGIC):
+        self._key: str | None = None  # of the plan in the cache
+        self._source: bytes | None = source if isinstance(source, bytes) else None
+        plain = not preserve_all_tensors and not knobs.verify()
+        key = None
+        if plain and self._path is not None:  # before it is read: if it changes meanwhile, so does its key
+            key = cache.file_key(self._path, shapes, signature, self.threads)
+        if self._start_from_image(key, shapes, signature):
+            return
+        data, path = self._content()
+        if data.startswith(b"EDGERUN\0"):
             if shapes or signature is not None or preserve_all_tensors:
                 raise InputError(
                     f"{path}: a compiled model takes no shapes, no signature and no preserve_all_tensors; "
                     "the model it was compiled from does."
                 )
+            from edgerun.artifact import read_artifact
+
             self._artifact = read_artifact(data, path)
             self._set_up(shapes, signature, preserve_all_tensors)
             return
-        plain = not preserve_all_tensors and not knobs.verify()
-        key = cache.key_of(data, path, shapes, signature) if plain else None
-        if not self._start_cached(cache.load(key, path), key, shapes, signature):
-            begin = time.perf_counter()
-            plan = self._set_up(shapes, signature, preserve_all_tensors)
-            if plan is not None and time.perf_counter() - begin >= cache.WORTH_SECONDS:
-                free = tuple(tuple(sorted(f)) for f in self._free)
-                artifact = made_artifact(self._graph, self.operators, plan)
-                shown = tuple(self._open_shapes.items())
-                cache.store(key, cache.Cached(artifact, free, shown, self.signatures))
+        self._key = cache.key_of(data, path, shapes, signature) if plain else None
+        if key is None:
+            key = cache.content_key(self._key, self.threads)
+            if self._start_from_image(key, shapes, signature):
+                return
+        if self._start_cached(shapes, signature):
+            self._keep_image(key)
+            return
+        begin = time.perf_counter()
+        plan = self._set_up(shapes, signature, preserve_all_tensors)
+        if plan is not None and time.perf_counter() - begin >= cache.WORTH_SECONDS:
+            self._keep_plan(plan)
+            self._keep_image(key)
+
+    def _content(self) -> tuple[bytes, str]:
+        """The file's bytes, read when first wanted, and its name for messages. Raises ModelError when it is
+        not what the session began with."""
+        name = "<bytes>" if self._path is None else self._path
+        if self._source is None:
+            from edgerun.frontends import read_source
+
+            self._source = read_source(name)[1]
+            if self._key is not None:
+                key = cache.key_of(self._source, name, self._shapes, self._signature)
+                if key != self._key:
+                    raise ModelError(f"{name}: the file changed since the session began.")
+        return self._source, name
+
+    def _keep_plan(self, plan: Plan) -> None:
+        from edgerun.artifact import Cached, made_artifact
+
+        free = tuple(tuple(sorted(f)) for f in self._free)
+        shown = tuple(self._open_shapes.items())
+        artifact = made_artifact(self._ports, self.operators, plan)
+        cache.store(self._key, Cached(artifact, free, shown, self.signatures))
+
+    def _keep_image(self, key: str | None) -> None:
+        if self._key is None or self._bound is None:
+            return
+        told = {
+            "operators": self.operators,
+            "free": [sorted(f) for f in self._free],
+            "open_shapes": dict(self._open_shapes),
+            "signatures": self.signatures,
+            "plan": self._key,
+        }
+        cache.store_image(key, self._bound, told)
+
+    @property
+    def path(self) -> Path | None:
+        """The model's file, None for bytes."""
+        from pathlib import Path
+
+        return None if self._path is None else Path(self._path)
 
     @property
     def _file(self) -> TfliteFile | OnnxFile:
         """The model's file, opened when first asked for; of a compiled model there is none."""
         if self._opened is None:
-            self._opened = parse_model(*self._source)
-            self._source = (b"", self._source[1])
+            from edgerun.frontends import parse_model
+
+            self._opened = parse_model(*self._content())
+            self._source = b""
         return self._opened
 
-    def _start_cached(
-        self,
-        cached: cache.Cached | None,
-        key: str | None,
-        shapes: Mapping[str, Shape] | None,
-        signature: str | None,
+    def _start_from_image(
+        self, key: str | None, shapes: Mapping[str, Shape] | None, signature: str | None
     ) -> bool:
+        """Starts with a program as an earlier start bound it; whether there was one for this machine."""
+        image = cache.load_image(key)
+        if image is None:
+            return False
+        self._begin(shapes, signature, preserve_all_tensors=False)
+        self._image = image
+        told = image.told
+        self._key = told["plan"]
+        self.operators, self._signatures = tuple(told["operators"]), tuple(told["signatures"])
+        self._free = [frozenset(dimensions) for dimensions in told["free"]]
+        self._open_shapes = {name: tuple(shape) for name, shape in told["open_shapes"].items()}
+        self._start()
+        return True
+
+    def _start_cached(self, shapes: Mapping[str, Shape] | None, signature: str | None) -> bool:
         """Starts from a plan of the cache; whether there was one that fits the engine."""
+        cached = cache.load(self._key, "<bytes>" if self._path is None else self._path)
         if cached is None:
             return False
         try:
             program = cached.artifact.bind(self.threads)
         except FormatError:
-            cache.discard(key)
+            cache.discard(self._key)
             return False
         self._begin(shapes, signature, preserve_all_tensors=False)
-        self._cached, self._cached_signatures = cached.artifact, cached.signatures
-        self.operators, self._graph = cached.artifact.operators, cached.artifact.ports()
+        self._image, self._bound = None, program
+        self._cached, self._signatures = cached.artifact, cached.signatures
+        self.operators, self._ports = cached.artifact.operators, cached.artifact.ports()
         self._free = [frozenset(dimensions) for dimensions in cached.free]
         self._open_shapes = dict(cached.open_shapes)
-        self._start(program)
+        self._start()
         return True
+
+    def _fill_in(self) -> None:
+        """Reads the plan and binds it: a session that began with an image has neither until one is wanted."""
+        if self._image is None:
+            return
+        with self._making:
+            if self._image is None:
+                return
+            import copy
+
+            whole = copy.copy(self)
+            whole._image = None
+            if not whole._start_cached(self._shapes, self._signature):
+                whole._set_up(self._shapes, self._signature, preserve_all_tensors=False)
+            self._ports, self._bound, self._cached = whole._ports, whole._bound, whole._cached
+            self._opened = whole._opened
+            self._image = None
+
+    @property
+    def _program(self) -> Program | None:
+        """The program; of a model that is run in stages there is none."""
+        self._fill_in()
+        return self._bound
+
+    @property
+    def _graph(self) -> Graph:
+        """The graph after the passes; of a session from the cache its ports alone."""
+        self._fill_in()
+        return self._ports
 
     def _whole_graph(self) -> Graph:
         """The graph after the passes; a session from the cache has only its ports until then."""
@@ -208,7 +262,7 @@ class Session:
     ) -> None:
         self._shapes, self._signature, self._preserve = shapes, signature, preserve_all_tensors
         self._variants: OrderedDict[tuple[Shape, ...], Session | None] = OrderedDict()
-        self._making = threading.Lock()
+        self._making = RLock()
         self._open_shapes = {}
         self._waits = False  # for a run that tells the sizes of open dimensions
 
@@ -217,15 +271,17 @@ class Session:
     ) -> Plan | None:
         """Starts the model, from its file or compiled; the plan that was made of a file, if it has one."""
         self._begin(shapes, signature, preserve_all_tensors)
-        self._cached = None
+        self._cached = self._image = None
         if self._artifact is not None:
-            self.operators, self._graph = self._artifact.operators, self._artifact.ports()
-            self._free = [frozenset(range(len(v.type.shape))) for v in self._graph.inputs]
-            self._start(self._artifact.bind(self.threads))
+            self.operators, self._ports = self._artifact.operators, self._artifact.ports()
+            self._free = [frozenset(range(len(v.type.shape))) for v in self._ports.inputs]
+            self._bound = self._artifact.bind(self.threads)
+            self._start()
             return None
         from edgerun.frontends.stages import Cut
         from edgerun.passes import PIPELINE, UNFUSED, run_passes
         from edgerun.plan.lower import lower
+        from edgerun.plan.program import bind
 
         self._free = self._file.free_dimensions(signature)
         if not shapes:
@@ -253,54 +309,61 @@ class Session:
             self._start_in_stages(shapes, signature)
             return None
         self.operators = tuple(node.op.name for node in graph.nodes)
-        self._graph = run_passes(graph, UNFUSED if preserve_all_tensors else PIPELINE)
-        plan = lower(self._graph)
-        self._start(bind(plan, self.threads, share_memory=not preserve_all_tensors))
+        self._ports = run_passes(graph, UNFUSED if preserve_all_tensors else PIPELINE)
+        plan = lower(self._ports)
+        self._bound = bind(plan, self.threads, share_memory=not preserve_all_tensors)
+        self._start()
         return plan
 
     def _start_in_stages(self, shapes: Mapping[str, Shape] | None, signature: str | None) -> None:
-        self._graph = self._file.ports(shapes, signature)
+        self._ports, self._bound = self._file.ports(shapes, signature), None
         self.operators = self._file.operator_names(signature)
-        self._start(None)
+        self._start()
 
     def _open_inputs(self) -> str:
         """The inputs with open dimensions besides the batch, for a message."""
         values = zip(self._file.ports(None, self._signature).inputs, self._free, strict=True)
         return ", ".join(f"'{value.name}'" for value, free in values if free - {0})
 
-    def _start(self, program: Program | None) -> None:
-        """Makes the runner; without a program the model is run in stages."""
+    def _start(self) -> None:
+        """Makes the runner: of the image, of the program, or of stages where there is neither."""
         self._traced: Session | None = None
-        self._program = program
         self._runner: Runner | StagedRunner
         self._staged: StagedRunner | None = None
-        if program is not None:
-            self._runner = program.runner(self.threads)
+        if self._image is not None:
+            self._runner = self._image.runner(self.threads)
+            self._inputs, self._outputs = self._image.inputs, self._image.outputs
         else:
-            from edgerun.staged import StagedRunner
+            self._inputs, self._outputs = tensor_infos(self._ports.inputs), tensor_infos(self._ports.outputs)
+            if self._bound is not None:
+                self._runner = self._bound.runner(self.threads)
+            else:
+                from edgerun.staged import StagedRunner
 
-            entry = self._file.entry(self._signature)
-            self._runner = self._staged = StagedRunner(self._file, entry, self._graph, self.threads)
+                entry = self._file.entry(self._signature)
+                self._runner = self._staged = StagedRunner(self._file, entry, self._ports, self.threads)
         self._run = self._runner.run
-        self._verify = knobs.verify() and program is not None and self._artifact is None
+        self._verify = knobs.verify() and self._bound is not None and self._artifact is None
 
     @property
     def name(self) -> str:
         """The file's name, without folder."""
-        return "<bytes>" if self.path is None else self.path.name
+        return "<bytes>" if self._path is None else os.path.basename(self._path)
 
     @property
     def inputs(self) -> tuple[TensorInfo, ...]:
         """The inputs. What an ONNX file leaves open is a name or -1, unless `shapes` was given."""
-        return tuple(self._info(v) for v in self._graph.inputs)
+        return self._shown(self._inputs)
 
     @property
     def outputs(self) -> tuple[TensorInfo, ...]:
-        return tuple(self._info(v) for v in self._graph.outputs)
+        return self._shown(self._outputs)
 
-    def _info(self, value: Value) -> TensorInfo:
-        kind, shape = value.type, self._open_shapes.get(value.name, value.type.shape)
-        return TensorInfo(value.name, shape, kind.dtype, kind.quantization)
+    def _shown(self, infos: tuple[TensorInfo, ...]) -> tuple[TensorInfo, ...]:
+        return tuple(
+            TensorInfo(info.name, self._open_shapes.get(info.name, info.shape), info.dtype, info.quantization)
+            for info in infos
+        )
 
     @property
     def metadata(self) -> Mapping[str, bytes | memoryview]:
@@ -311,13 +374,13 @@ class Session:
     def in_stages(self) -> bool:
         """Whether what is computed, or its shapes, is decided at run time: then there is no single program,
         and the outputs have the shapes that a run gives them."""
-        return self._program is None
+        return self._staged is not None
 
     @property
     def signatures(self) -> tuple[str, ...]:
         """The entry points of the file, for `signature`."""
-        if self._cached is not None:
-            return self._cached_signatures
+        if self._image is not None or self._cached is not None:
+            return self._signatures
         return () if self._artifact is not None else tuple(self._file.signatures)
 
     def run(self, feeds: Feeds = None) -> dict[str, Array]:
@@ -348,7 +411,7 @@ class Session:
 
     def twin(self) -> Session:
         """Another session over the same program and packed weights, with an arena of its own."""
-        return self._with(self._program)
+        return self._with(self._bound)
 
     def reset(self) -> None:
         """Makes a model that remembers (variables, recurrent layers) forget: the next run is the first."""
@@ -361,19 +424,19 @@ class Session:
     def _variant(self, feeds: Feeds) -> Session | None:
         """The session for feeds of other sizes, when it is sizes that may change; None otherwise, which is
         kept too. Threads that come with new sizes at the same time take turns."""
-        given = feeds if isinstance(feeds, Mapping) else {v.name: feeds for v in self._graph.inputs[:1]}
+        given = feeds if isinstance(feeds, Mapping) else {info.name: feeds for info in self._inputs[:1]}
         shapes: dict[str, Shape] = {}
-        for value, free in zip(self._graph.inputs, self._free, strict=True):
-            array, kind = given.get(value.name), value.type
-            if not isinstance(array, np.ndarray) or array.dtype != kind.dtype:
+        for info, free in zip(self._inputs, self._free, strict=True):
+            array = given.get(info.name)
+            if not isinstance(array, np.ndarray) or array.dtype != info.dtype:
                 return None
-            if array.ndim != len(kind.shape):
+            if array.ndim != len(info.shape):
                 return None
-            differ = {d for d, (a, b) in enumerate(zip(array.shape, kind.shape, strict=True)) if a != b}
+            differ = {d for d, (a, b) in enumerate(zip(array.shape, info.shape, strict=True)) if a != b}
             if not differ <= free or 0 in array.shape:
                 return None
-            shapes[value.name] = array.shape
-        if len(given) != len(shapes) or all(v.type.shape == shapes[v.name] for v in self._graph.inputs):
+            shapes[info.name] = array.shape
+        if len(given) != len(shapes) or all(info.shape == shapes[info.name] for info in self._inputs):
             return None
         key = tuple(shapes.values())
         with self._making:
@@ -388,7 +451,7 @@ class Session:
         """A session for inputs of these shapes; None where the model is not made for them, so that it is the
         caller's array that is wrong. Raises InputError for a compiled model, whose shapes are settled."""
         if self._artifact is not None:
-            wanted = {v.name: v.type.shape for v in self._graph.inputs}
+            wanted = {info.name: info.shape for info in self._inputs}
             raise InputError(
                 f"{self.name}: the model was compiled for inputs of the shapes {wanted}, got {dict(shapes)}; "
                 "`edgerun compile --shape` makes it for others."
@@ -404,8 +467,8 @@ class Session:
     def _takes_batches(self, batched: Session) -> bool:
         """Whether a session for a batch gives what this one gives for its parts one by one, as a model whose
         file has a batch of 1 need not do; tried on pseudo-random inputs. True for other changes of shape."""
-        pairs = zip(self._graph.inputs, batched._graph.inputs, strict=True)
-        sizes = {(a.type.shape[:1], b.type.shape[1:] == a.type.shape[1:]) for a, b in pairs}
+        pairs = zip(self._inputs, batched._inputs, strict=True)
+        sizes = {(a.shape[:1], b.shape[1:] == a.shape[1:]) for a, b in pairs}
         if sizes != {((1,), True)}:
             return True
         if self._program is not None and self._program.plan.states:
@@ -426,15 +489,20 @@ class Session:
 
     def _reshaped(self, shapes: Mapping[str, Shape]) -> Session:
         """A session over the same file with inputs of other shapes."""
+        import copy
+
         session: Session = copy.copy(self)
         session._set_up(shapes, self._signature, self._preserve)
         return session
 
     def _with(self, program: Program | None) -> Session:
         """A session like this one over another binding of the graph, or the same."""
+        import copy
+
         session: Session = copy.copy(self)
-        session._variants, session._making = OrderedDict(), threading.Lock()
-        session._start(program)
+        session._variants, session._making = OrderedDict(), RLock()
+        session._bound = program
+        session._start()
         return session
 
     def tensors(self, feeds: Feeds = None) -> dict[str, Array]:
@@ -449,6 +517,8 @@ class Session:
 
     def profile(self, feeds: Feeds = None, runs: int = 20) -> list[StepProfile]:
         """The steps of a run with their median times over `runs` runs."""
+        from edgerun.report import StepProfile
+
         samples = [self._timed(feeds) for _ in range(max(1, runs) + 2)][2:]
         last = [id(bound) for _, bound, _ in samples[-1]]
         # A loop that depends on what the model remembers need not do the same each time.
@@ -491,6 +561,8 @@ class Session:
 
     def fingerprint(self) -> str:
         """A hash of the outputs on fixed pseudo-random inputs, and how far it is the same elsewhere."""
+        import hashlib
+
         results = self._fixed_run()
         digest = hashlib.sha256()
         for name in sorted(results):
@@ -515,6 +587,8 @@ class Session:
 
     def summary(self) -> Summary:
         """Operators, multiply-adds, memory, raw metadata, fingerprint."""
+        from edgerun.report import Summary
+
         try:
             fingerprint = self.fingerprint()  # first: it makes the programs of a model run in stages
         except ModelError as error:
@@ -576,6 +650,7 @@ class Session:
         """A run whose every step is compared with the numpy reference, fed with the run's own tensors."""
         if self._traced is None:
             from edgerun.plan.lower import lower
+            from edgerun.plan.program import bind
 
             # Two threads may make it at once; one of them stays.
             self._traced = self._with(bind(lower(self._whole_graph()), self.threads, share_memory=False))
@@ -588,6 +663,8 @@ class Session:
 def check_steps(graph: Graph, tensors: Mapping[str, Array]) -> None:
     """Raises ModelError for the first node whose outputs differ from its eval on the same inputs, floats by
     more than the tolerance."""
+    from edgerun.ir.op import wrong_elements
+
     for node in graph.nodes:
         arrays = [
             None if v is None else v.data if v.data is not None else tensors[v.name] for v in node.inputs
@@ -604,6 +681,8 @@ def check_steps(graph: Graph, tensors: Mapping[str, Array]) -> None:
 
 def fixed_inputs(infos: tuple[TensorInfo, ...]) -> dict[str, Array]:
     """The same pseudo-random inputs on every machine: SplitMix64 by the index of the element."""
+    from edgerun.ir.types import is_added
+
     feeds: dict[str, Array] = {}
     for k, info in enumerate(infos):
         shape = tuple(d if isinstance(d, int) and d > 0 else 1 for d in info.shape)

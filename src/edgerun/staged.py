@@ -22,8 +22,9 @@ from edgerun.frontends.stages import Region, StagedFile
 from edgerun.ir.graph import Graph, State, Value
 from edgerun.ir.types import Array
 from edgerun.passes import run_passes
+from edgerun.plan.image import Runner
 from edgerun.plan.lower import lower
-from edgerun.plan.program import BoundStep, Program, Runner, bind
+from edgerun.plan.program import BoundStep, Program, bind
 
 Feeds = Mapping[str, Array] | Array | None
 _Place = tuple[int, int]

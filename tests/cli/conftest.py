@@ -15,7 +15,7 @@ import pytest
 from edgerun.cli import cli
 from edgerun.errors import ModelError
 from edgerun.ir.types import Quantization, TensorInfo
-from edgerun.session import StepProfile, Summary
+from edgerun.report import StepProfile, Summary
 
 UINT8 = np.dtype(np.uint8)
 

@@ -45,6 +45,7 @@ def test_public_names_of_a_session() -> None:
         "metadata",
         "name",
         "outputs",
+        "path",
         "profile",
         "reset",
         "run",

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cases import Net
 from edgerun.formats.tflite_writer import ModelBuilder
 from edgerun.ir.types import Array
 from edgerun.plan import program
@@ -84,6 +85,19 @@ def float_border_net() -> bytes:
 @pytest.fixture(scope="session")
 def classifier() -> bytes:
     return classifier_net()
+
+
+@pytest.fixture
+def stateful() -> bytes:
+    """y = x + v, then v = y."""
+    net = Net()
+    x, v, y = (net.q(name, (1, 4)) for name in ("x", "v_value", "y"))
+    handle = net.tensor("v", (), "RESOURCE")
+    net.operator("VAR_HANDLE", [], [handle], {"shared_name": "v"})
+    net.operator("READ_VARIABLE", [handle], [v])
+    net.operator("ADD", [x, v], [y])
+    net.operator("ASSIGN_VARIABLE", [handle, y], [])
+    return net.finish([x], [y])
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Plans on disk: the same answers with and without, whatever happened to the files."""
+"""Plans and images on disk: the same answers with and without, whatever happened to the files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import onnx
 import pytest
 
 from edgerun import cache, knobs
-from edgerun.errors import ModelError
+from edgerun.errors import FormatError, ModelError
+from edgerun.plan.image import Image
 from edgerun.session import Session
 from shared_material import needs_shared, shared
 
@@ -29,7 +30,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def from_cache(session: Session) -> bool:
-    return session._cached is not None
+    return from_image(session) or session._cached is not None
+
+
+def from_image(session: Session) -> bool:
+    return session._image is not None
+
+
+def entry_of(folder: Path, kind: str) -> Path:
+    (entry,) = folder.glob(f"*.{kind}")
+    return entry
 
 
 def told(session: Session) -> tuple[object, ...]:
@@ -57,8 +67,109 @@ def test_the_second_start_is_the_first(
     folder: Path, classifier: bytes, shapes: dict[str, tuple[int, ...]] | None
 ) -> None:
     first, second = (Session(classifier, shapes=shapes) for _ in range(2))
-    assert (from_cache(first), from_cache(second)) == (False, True)
+    assert (from_cache(first), from_image(second)) == (False, True)
     assert told(first) == told(second)
+    assert not from_image(second)  # what was told is not in an image
+
+
+def test_without_its_image_a_plan_is_bound_and_its_image_made_again(folder: Path, classifier: bytes) -> None:
+    wanted = Session(classifier).fingerprint()
+    entry_of(folder, "image").unlink()
+    again = Session(classifier)
+    assert from_cache(again) and not from_image(again) and again.fingerprint() == wanted
+    assert from_image(Session(classifier))
+
+
+def test_a_session_from_an_image_outlives_the_cache(folder: Path, classifier: bytes) -> None:
+    first, second = (Session(classifier) for _ in range(2))
+    assert from_image(second)
+    cache.clear()
+    twin = second.twin()
+    assert from_image(twin) and twin.fingerprint() == first.fingerprint()
+    assert told(second) == told(first)
+
+
+def test_twins_of_an_image_remember_apart(folder: Path, stateful: bytes) -> None:
+    first, second = (Session(stateful) for _ in range(2))
+    assert from_image(second)
+    twin = second.twin()
+    feeds = {info.name: np.ones(info.shape, info.dtype) for info in second.inputs}
+
+    def three_runs(session: Session) -> list[bytes]:
+        return [b"".join(array.tobytes() for array in session.run(feeds).values()) for _ in range(3)]
+
+    wanted = three_runs(first)
+    assert len(set(wanted)) == 3  # it does remember
+    assert three_runs(second) == wanted and three_runs(twin) == wanted
+    twin.reset()
+    assert three_runs(twin) == wanted
+
+
+def test_a_file_is_known_without_being_read(
+    folder: Path, tmp_path: Path, classifier: bytes, make_classifier: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    place = tmp_path / "model.tflite"
+    place.write_bytes(classifier)
+    assert cache.file_key(str(place), None, None, 1) is None  # it is too new to be known by its times
+    monkeypatch.setattr(cache, "_SETTLED_SECONDS", -1.0)
+    first = Session(place)
+    with monkeypatch.context() as patch:
+        patch.setattr("edgerun.frontends.read_source", None)
+        second = Session(place)
+        assert from_image(second) and second.run() is not None
+    assert told(second) == told(first)
+    place.write_bytes(make_classifier(side=20))
+    assert not from_cache(Session(place))
+
+
+def test_a_file_that_changed_is_not_taken_for_the_model(
+    folder: Path, tmp_path: Path, classifier: bytes, make_classifier: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(cache, "_SETTLED_SECONDS", -1.0)
+    place = tmp_path / "model.tflite"
+    place.write_bytes(classifier)
+    Session(place)
+    session = Session(place)
+    assert from_image(session)
+    place.write_bytes(make_classifier(side=20))
+    cache.clear()
+    with pytest.raises(ModelError, match="changed since the session began"):
+        session.summary()
+
+
+@pytest.mark.parametrize("kind", ["empty", "cut", "text", "flipped", "newer", "swapped", "writable"])
+def test_a_damaged_image_is_made_again(
+    folder: Path, classifier: bytes, make_classifier: Callable[..., bytes], kind: str
+) -> None:
+    wanted = Session(classifier).fingerprint()
+    entry = entry_of(folder, "image")
+    whole = entry.read_bytes()
+    if kind == "swapped":
+        Session(make_classifier(side=20))
+        (other,) = set(folder.glob("*.image")) - {entry}
+        other.replace(entry)
+    elif kind == "writable":
+        entry.chmod(0o666)
+    else:
+        entry.write_bytes(damaged(whole, kind))
+    again = Session(classifier)
+    assert not from_image(again) and again.fingerprint() == wanted
+    assert entry.read_bytes() == whole and entry.stat().st_mode & 0o77 == 0
+    assert from_image(Session(classifier))
+
+
+def test_every_flipped_bit_of_an_image_is_seen(folder: Path, classifier: bytes) -> None:
+    Session(classifier)
+    entry = entry_of(folder, "image")
+    whole, chance = entry.read_bytes(), np.random.default_rng(5)
+    key = whole[72 : 72 + int.from_bytes(whole[64:72], "little")].decode()
+    assert Image(str(entry), key)
+    for at in [*range(40), *chance.integers(64, len(whole), 300)]:
+        entry.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << int(chance.integers(8))]) + whole[at + 1 :])
+        with pytest.raises(FormatError):
+            Image(str(entry), key)
 
 
 def test_other_shapes_are_made_from_the_file(folder: Path, classifier: bytes) -> None:
@@ -72,7 +183,8 @@ def test_other_shapes_are_made_from_the_file(folder: Path, classifier: bytes) ->
 @pytest.mark.parametrize("kind", ["empty", "cut", "text", "flipped", "newer", "sealed"])
 def test_a_damaged_entry_is_made_again(folder: Path, classifier: bytes, kind: str) -> None:
     wanted = Session(classifier).fingerprint()
-    (entry,) = folder.iterdir()
+    entry_of(folder, "image").unlink()
+    entry = entry_of(folder, "plan")
     whole = entry.read_bytes()
     entry.write_bytes(damaged(whole, kind))
     again = Session(classifier)
@@ -145,7 +257,7 @@ def test_a_plan_is_bound_to_the_instruction_set_of_the_start(
     wanted = Session(classifier).fingerprint()
     monkeypatch.setenv("EDGERUN_ISA", "generic")
     generic = Session(classifier)
-    assert from_cache(generic) and generic.fingerprint() == wanted
+    assert from_cache(generic) and not from_image(generic) and generic.fingerprint() == wanted
     assert {b.kernel for b in generic._program.steps if b.step.verb == "conv"} == {"generic"}  # type: ignore[union-attr]
 
 
@@ -185,14 +297,14 @@ def test_what_was_not_used_for_longest_goes(
 ) -> None:
     models = [make_classifier(side=side) for side in (20, 24, 28)]
     Session(models[0])
-    ((_, size, _),) = cache.entries()
-    monkeypatch.setattr(knobs, "cache_bytes", lambda: size * 5 // 2)
+    size = sum(size for _, size, _ in cache.entries())
+    monkeypatch.setattr(knobs, "cache_bytes", lambda: size * 9 // 4)
     Session(models[1])
     for age, (path, _, _) in enumerate(sorted(cache.entries(), key=lambda entry: entry[2])):
         os.utime(path, (1000 + age, 1000 + age))
-    assert from_cache(Session(models[0]))  # used: now the other one is the oldest
+    Session(models[0]).summary()  # used, image and plan: now the other one is the oldest
     Session(models[2])
-    assert sum(size for _, size, _ in cache.entries()) <= size * 5 // 2
+    assert sum(size for _, size, _ in cache.entries()) <= size * 9 // 4
     assert [from_cache(Session(model)) for model in (models[0], models[2])] == [True, True]
     assert not from_cache(Session(models[1]))
 
@@ -218,7 +330,7 @@ def test_processes_write_at_once(folder: Path, classifier: bytes) -> None:
     with multiprocessing.get_context("fork").Pool(4) as pool:
         found = pool.map(_start, [(classifier, 8)] * 4)
     assert {fingerprint for many in found for fingerprint in many} == {wanted}
-    assert not [path for path, _, _ in cache.entries() if path.name.startswith(".")]
+    assert not [path for path, _, _ in cache.entries() if os.path.basename(path).startswith(".")]
 
 
 @pytest.mark.parametrize(

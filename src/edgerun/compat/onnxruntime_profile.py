@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from edgerun.session import StepProfile
+from edgerun.report import StepProfile
 
 
 class Trace:

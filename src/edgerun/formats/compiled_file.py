@@ -10,7 +10,6 @@ Numbers are little-endian; an array's offset counts from the end of the header, 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import struct
 from typing import Any
@@ -59,6 +58,8 @@ class Arrays:
 
 def write_compiled(content: Any, arrays: Arrays) -> bytes:
     """The bytes of a file of JSON `content`, which names arrays by index."""
+    import json
+
     header = json.dumps(
         {"arrays": arrays.table, "content": content}, allow_nan=False, separators=(",", ":")
     ).encode()
@@ -108,6 +109,8 @@ def _checksum(data: bytes) -> bytes:
 
 
 def _json(text: bytes, path: str) -> dict[str, Any]:
+    import json  # with all that it imports: a start from an image reads no such file
+
     try:
         header = json.loads(text.decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

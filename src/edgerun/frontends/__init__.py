@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgerun.errors import FormatError, ModelError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgerun.frontends.onnx import OnnxFile
     from edgerun.frontends.tflite import TfliteFile
     from edgerun.ir.graph import Graph
@@ -33,9 +35,10 @@ def read_source(source: str | Path | bytes) -> tuple[str, bytes]:
     or shrink after it was checked. Raises ModelError when the file cannot be read."""
     if isinstance(source, bytes | bytearray | memoryview):
         return "<bytes>", bytes(source)
-    path = Path(source)
+    path = os.fspath(source)
     try:
-        return str(path), path.read_bytes()
+        with open(path, "rb") as file:
+            return path, file.read()
     except OSError as error:
         raise ModelError(f"{path}: the model cannot be read: {error.strerror}.") from error
 

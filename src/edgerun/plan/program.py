@@ -1,4 +1,4 @@
-"""Binding: a Plan becomes a Program for this machine. The only module that imports the engine.
+"""Binding: a Plan becomes a Program for this machine.
 
 bind() asks the engine for the kernels that can run each step, takes the best one that can hold the weights,
 settles how 8-bit tensors are stored, packs weights, and only then lays out the arena.
@@ -16,26 +16,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from edgerun import knobs
+from edgerun import _engine, knobs
 from edgerun.errors import ModelError, QuantizationError
 from edgerun.ir.op import evaluate
-from edgerun.ir.types import INT8, Array
+from edgerun.ir.types import INT8, Array, is_added
+from edgerun.plan.image import Runner, best_isa, note_of, port_record
 from edgerun.plan.memory import Arena, Block, plan_arena
 from edgerun.plan.plan import ByteTable, Plan, Quantum, Step, Weights
 from edgerun.plan.storage import Storage, conversion, native_storage
-
-try:
-    from edgerun import _engine
-except ImportError as error:  # pragma: no cover - only in a checkout that was not built
-    raise ImportError(
-        "edgerun's engine is not built: install the package (`pip install .`), or run `make build`."
-    ) from error
 
 if TYPE_CHECKING:
     from edgerun._engine import StepSpec
 
 _text = functools.cache(str)  # of dtypes, which write their names in Python
-Runner = _engine.Runner  # one stream of inferences over a program
 
 # A second thread costs some microseconds per step; a lane should have at least this much to do.
 _LANE_US = 1.5
@@ -53,11 +46,6 @@ _MACS_PER_US = {
 }
 _DEPTHWISE_SLOWER = 8.0
 _BYTES_PER_US = 1e4
-
-
-def best_isa() -> str:
-    """The cap on instruction sets: the knob, or the best this CPU has."""
-    return knobs.isa() or str(_engine.isas()[-1])
 
 
 def machine() -> dict[str, Any]:
@@ -141,7 +129,7 @@ class Program:
 
         def flush() -> None:
             if native:
-                specs = [_spec(b.step, b.kernel, self._ref, self.storage) for b in native]
+                specs = self._specs(native)
                 segments.append(_engine.Program(specs, [b.lanes for b in native], self._buffer_bytes))
                 native.clear()
 
@@ -153,6 +141,26 @@ class Program:
                 native.append(bound)
         flush()
         return segments
+
+    def _specs(self, steps: list[BoundStep]) -> list[StepSpec]:
+        return [_spec(b.step, b.kernel, self._ref, self.storage) for b in steps]
+
+    def image_bytes(self, key: str, told: Mapping[str, Any]) -> bytes | None:
+        """The program as a file that plan/image.py reads, with what else is to be `told` (literals); None for
+        one with host steps, or with ports whose dtype another package defines."""
+        ports = [self.plan.tensors[i].type.dtype for i in (*self.plan.inputs, *self.plan.outputs)]
+        if None in self.segments or any(map(is_added, ports)):
+            return None
+        note = note_of(self._records(self.plan.inputs), self._records(self.plan.outputs), told)
+        lanes = [b.lanes for b in self.steps]
+        specs = self._specs(self.steps)
+        return _engine.image_bytes(
+            key, note, specs, lanes, self._buffer_bytes, self._constants, self._states
+        )
+
+    def _records(self, ids: list[int]) -> list[Any]:
+        tensors = self.plan.tensors
+        return [port_record(tensors[i].name, self._roots[i][0], tensors[i].type) for i in ids]
 
     def runner(self, threads: int) -> Runner:
         """A new stream of inferences: the engine's Runner, with an arena of its own."""
