@@ -1,0 +1,1 @@
+"""The scheduler beside others, simulated: `python -m bench.scheduler`."""
