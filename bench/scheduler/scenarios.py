@@ -40,7 +40,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Scenario:
-    """cores and seconds; noise: of the time of a run, the sigma of its logarithm; slow: (from, to, factor)."""
+    """cores, seconds; noise: of the time of a run, the sigma of its logarithm; slow: (from, to, factor)."""
 
     name: str
     what: str
