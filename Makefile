@@ -82,7 +82,7 @@ wheel: .venv/environment ## a wheel in dist/
 
 # Python itself is not sanitized, so the sanitizers' runtime (and the library whose exceptions it catches)
 # must be there first; what the interpreter leaks at its end is not ours.
-SANITIZED = PYTHONPATH=build/sanitize PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0 \
+SANITIZED = PYTHONPATH=build/sanitize PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0:quarantine_size_mb=16 \
   UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
   LD_PRELOAD="$$($(CXX) -print-file-name=lib$(if $(findstring thread,$(SANITIZE)),tsan,asan).so) $$($(CXX) -print-file-name=libstdc++.so)"
 

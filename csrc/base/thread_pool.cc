@@ -6,8 +6,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <thread>
-#include <vector>
 
 #include "base/float_mode.h"
 
@@ -35,6 +35,7 @@ struct ThreadPool::Job {
   int64_t chunk;
   int lanes;
   int next_lane = 1;            // guarded by State::mutex
+  Job* below = nullptr;         // guarded by State::mutex: the next job of State::jobs
   std::atomic<int> active{0};   // workers inside
   std::atomic<int64_t> next{0};
 };
@@ -42,14 +43,15 @@ struct ThreadPool::Job {
 struct ThreadPool::State {
   std::mutex mutex;
   std::condition_variable wake;
-  std::vector<Job*> jobs;             // guarded by mutex: those that still take lanes
+  Job* jobs = nullptr;                // guarded by mutex: those that still take lanes, newest first; they are
+                                      // linked, not listed, since a run must not fail for want of memory
   std::atomic<uint64_t> offered{0};   // counts jobs, so that spinning workers see a new one
   std::atomic<int> workers{0};        // written under mutex
   int sleeping = 0;                   // guarded by mutex
 };
 
 ThreadPool::ThreadPool() : state_(new State) {
-  pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+  if (pthread_atfork(before_fork, after_fork_parent, after_fork_child) != 0) throw std::bad_alloc();
 }
 
 ThreadPool& ThreadPool::instance() {
@@ -60,7 +62,9 @@ ThreadPool& ThreadPool::instance() {
 // Forking while another thread holds the mutex would leave it locked in the child for ever.
 void ThreadPool::before_fork() { instance().state_.load()->mutex.lock(); }
 void ThreadPool::after_fork_parent() { instance().state_.load()->mutex.unlock(); }
-void ThreadPool::after_fork_child() { instance().state_.store(new State); }
+// In place: a child must not fail for want of memory, and the parent's threads, for which nothing may be
+// destroyed, do not exist here.
+void ThreadPool::after_fork_child() { new (instance().state_.load()) State; }
 
 void ThreadPool::work(Job* job, int lane) noexcept {
   for (;;) {
@@ -83,17 +87,17 @@ void ThreadPool::worker_main(State* state) noexcept {
     int lane = 0;
     {
       std::unique_lock<std::mutex> lock(state->mutex);
-      while (state->jobs.empty() && state->offered.load(std::memory_order_relaxed) == seen) {
+      while (state->jobs == nullptr && state->offered.load(std::memory_order_relaxed) == seen) {
         ++state->sleeping;
         state->wake.wait(lock);
         --state->sleeping;
       }
       seen = state->offered.load(std::memory_order_relaxed);
-      if (!state->jobs.empty()) {
-        job = state->jobs.back();
+      if (state->jobs != nullptr) {
+        job = state->jobs;
         lane = job->next_lane++;
         job->active.fetch_add(1, std::memory_order_relaxed);
-        if (job->next_lane == job->lanes) state->jobs.pop_back();
+        if (job->next_lane == job->lanes) state->jobs = job->below;
       }
     }
     if (job == nullptr) continue;
@@ -132,7 +136,8 @@ void ThreadPool::run(int lanes, int64_t tiles, Function function, const void* ar
   bool sleepers = false;
   {
     const std::lock_guard<std::mutex> lock(state->mutex);
-    state->jobs.push_back(&job);
+    job.below = state->jobs;
+    state->jobs = &job;
     state->offered.fetch_add(1, std::memory_order_release);
     sleepers = state->sleeping > 0;
   }
@@ -140,8 +145,9 @@ void ThreadPool::run(int lanes, int64_t tiles, Function function, const void* ar
   work(&job, 0);
   {
     const std::lock_guard<std::mutex> lock(state->mutex);
-    const auto found = std::find(state->jobs.begin(), state->jobs.end(), &job);
-    if (found != state->jobs.end()) state->jobs.erase(found);
+    Job** link = &state->jobs;
+    while (*link != nullptr && *link != &job) link = &(*link)->below;
+    if (*link != nullptr) *link = job.below;
   }
   for (int turns = 0; job.active.load(std::memory_order_acquire) != 0; ++turns) {
     if (turns < 1000) {

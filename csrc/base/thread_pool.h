@@ -32,7 +32,7 @@ class ThreadPool {
   static void after_fork_parent();
   static void after_fork_child();
 
-  // Replaced, not cleaned, in a forked child: the parent's threads do not exist there.
+  // Made anew in place, not cleaned, in a forked child: the parent's threads do not exist there.
   std::atomic<State*> state_;
 };
 

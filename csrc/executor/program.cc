@@ -50,6 +50,7 @@ Program::Program(const std::vector<StepSpec>& steps, const std::vector<int>& lan
                  const std::vector<int64_t>& buffer_bytes)
     : buffer_bytes_(buffer_bytes), written_(buffer_bytes.size(), false) {
   check(steps.size() == lanes.size(), "every step needs a number of lanes");
+  ThreadPool::instance();  // made here, where want of memory is an error: a run must not fail
   for (size_t i = 0; i < steps.size(); ++i) {
     const StepSpec& spec = steps[i];
     try {

@@ -77,10 +77,12 @@ class Artifact:
 class Cached:
     """A plan, and what a session asks of the file that it came from.
 
-    free: of each input, the dimensions that may have another size; open_shapes: the shapes of inputs and
-    outputs, by name, of which some dimensions are names or -1; signatures: the file's entry points.
+    key: the name that the cache has for it, so that a file under another name is known for what it is; free:
+    of each input, the dimensions that may have another size; open_shapes: the shapes of inputs and outputs,
+    by name, of which some dimensions are names or -1; signatures: the file's entry points.
     """
 
+    key: str
     artifact: Artifact
     free: tuple[tuple[int, ...], ...]
     open_shapes: tuple[tuple[str, tuple[int | str, ...]], ...]

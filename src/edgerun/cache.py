@@ -103,13 +103,14 @@ def load(key: str | None, path: str) -> Cached | None:
     try:
         with open(place, "rb") as file:
             data = file.read()
-    except OSError:
-        return None
-    try:
         cached = read_record(data, path, Cached, lambda made: made.artifact)
+        if cached.key != key:
+            raise FormatError(f"{place}: the plan of another model, {cached.key}.")
         _check_free(cached)
     except FormatError:
         _remove(place)
+        return None
+    except (OSError, MemoryError):
         return None
     with contextlib.suppress(OSError):
         os.utime(place)  # the oldest use goes first
@@ -117,13 +118,14 @@ def load(key: str | None, path: str) -> Cached | None:
     return replace(cached, artifact=replace(artifact, plan=replace(artifact.plan, name=path)))
 
 
-def store(key: str | None, cached: Cached) -> None:
-    """Keeps a plan."""
+def store(cached: Cached) -> None:
+    """Keeps a plan under its key."""
     from edgerun.artifact import record_bytes
 
-    place = _place(key)
+    place = _place(cached.key)
     if place is not None:
-        with contextlib.suppress(ModelError):  # it has what no file holds
+        # It has what no file holds, or there is no memory for a second copy of it.
+        with contextlib.suppress(ModelError, MemoryError):
             _write(place, record_bytes(cached))
 
 
@@ -141,15 +143,18 @@ def load_image(key: str | None) -> Image | None:
     except (FormatError, TypeError, KeyError, ValueError):
         _remove(place)
         return None
+    except MemoryError:
+        return None
 
 
 def store_image(key: str | None, program: Program, told: Mapping[str, Any]) -> None:
     """Keeps a program for this machine, and what is `told` of its model."""
     place = _image_place(key)
     if place is not None and key is not None:
-        data = program.image_bytes(key, told)
-        if data is not None:
-            _write(place, data)
+        with contextlib.suppress(MemoryError):  # the model runs all the same
+            data = program.image_bytes(key, told)
+            if data is not None:
+                _write(place, data)
 
 
 def _write(place: str, data: bytes) -> None:
@@ -161,14 +166,15 @@ def _write(place: str, data: bytes) -> None:
     temporary, folder = "", os.path.dirname(place)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=".", suffix=os.path.splitext(place)[1], dir=folder)
-        with os.fdopen(handle, "wb") as file:
+        suffix = os.path.splitext(place)[1]
+        with tempfile.NamedTemporaryFile(prefix=".", suffix=suffix, dir=folder, delete=False) as file:
+            temporary = file.name
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, place)
         _trim(folder, knobs.cache_bytes())
-    except OSError:  # no space, no permission: the model runs all the same
+    except (OSError, MemoryError):  # no space, no permission: the model runs all the same
         with contextlib.suppress(OSError):
             os.unlink(temporary)
 

@@ -61,7 +61,8 @@ class Session:
     many as the machine allows. shapes: other shapes for inputs, by name. signature: the entry point of a file
     that has several, whose names inputs and outputs then have. preserve_all_tensors: no fusion, and every
     tensor keeps its memory, so that `tensors` can show them. A compiled model takes none of the last three.
-    Raises FormatError, UnsupportedOperatorError, QuantizationError, ModelError, InputError.
+    Raises FormatError, UnsupportedOperatorError, QuantizationError, ModelError, InputError, and MemoryError
+    where the machine has less memory than the model needs, as a run does, too: all is as it was before.
     """
 
     def __new__(cls, *args: Any, backend: str = "edgerun", **kwargs: Any) -> Any:
@@ -92,6 +93,19 @@ class Session:
         if threads is not None and threads < 1:
             raise InputError(f"threads must be at least 1, got {threads}.")
         self._path = None if isinstance(source, bytes) else os.fspath(source)
+        try:
+            self._open(source, threads, shapes, signature, preserve_all_tensors)
+        except OSError as error:  # of our own modules, when the process may open no more files
+            raise ModelError(f"{self.name}: the model cannot be set up: {error}.") from error
+
+    def _open(
+        self,
+        source: str | Path | bytes,
+        threads: int | None,
+        shapes: Mapping[str, Shape] | None,
+        signature: str | None,
+        preserve_all_tensors: bool,
+    ) -> None:
         self.threads = threads or default_threads()
         self._artifact: Artifact | None = None
         self._open_shapes: Mapping[str, tuple[int | str, ...]] = {}  # as the file has them
@@ -148,12 +162,14 @@ class Session:
         return self._source, name
 
     def _keep_plan(self, plan: Plan) -> None:
+        if self._key is None:
+            return
         from edgerun.artifact import Cached, made_artifact
 
         free = tuple(tuple(sorted(f)) for f in self._free)
         shown = tuple(self._open_shapes.items())
         artifact = made_artifact(self._ports, self.operators, plan)
-        cache.store(self._key, Cached(artifact, free, shown, self.signatures))
+        cache.store(Cached(self._key, artifact, free, shown, self.signatures))
 
     def _keep_image(self, key: str | None) -> None:
         if self._key is None or self._bound is None:
