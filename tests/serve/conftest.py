@@ -13,8 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
+from edgerun.serve.crew import Crew
+from edgerun.serve.dispatch import Dispatcher
 from edgerun.serve.metrics import Metrics
 from edgerun.serve.pipeline import Stream
+from edgerun.serve.scheduler import Rule
 from edgerun.vision.detections import Detection, Detections
 from edgerun.vision.frame import Frame
 
@@ -100,14 +103,42 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def stream(model: FakeModel, source: FakeSource, metrics: Metrics) -> Iterator[Stream]:
-    """A stream "front" that runs on the fake source and model."""
-    made = Stream("front", source, model, metrics)  # type: ignore[arg-type]
+def dispatcher() -> Iterator[Dispatcher]:
+    """One worker, that runs."""
+    made = Dispatcher(1)
     made.start()
     yield made
-    if model.gate is not None:
-        model.gate.release(1000)
-    made.stop()
+    made.stop(timeout=10)
+
+
+@pytest.fixture
+def make_stream(
+    metrics: Metrics, dispatcher: Dispatcher
+) -> Iterator[Callable[..., Stream]]:
+    """A stream over a source and a model, not started; ended after the test."""
+    made: list[tuple[Stream, FakeModel]] = []
+
+    def make(name: str, source: FakeSource, model: FakeModel, rate: Any = None, sinks: Any = (), **rule: Any):
+        # A test waits as long as it likes.
+        full = Rule(name, f"model of {name}", **{"target": 3600.0, **rule})
+        crew = Crew({1: model})  # type: ignore[dict-item]
+        stream = Stream(full, source, crew, dispatcher, metrics, rate=rate, sinks=sinks)
+        made.append((stream, model))
+        return stream
+
+    yield make
+    for stream, model in made:
+        if gate := getattr(model, "gate", None):
+            gate.release(1000)
+        stream.stop(timeout=10)
+
+
+@pytest.fixture
+def stream(model: FakeModel, source: FakeSource, make_stream: Callable[..., Stream]) -> Stream:
+    """A stream "front" that runs on the fake source and model."""
+    made = make_stream("front", source, model)
+    made.start()
+    return made
 
 
 @pytest.fixture

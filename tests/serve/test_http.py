@@ -9,7 +9,7 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 import uvicorn
@@ -19,7 +19,6 @@ from edgerun.errors import CameraError, ConfigError
 from edgerun.serve import service as service_module
 from edgerun.serve.config import CameraConfig, ModelConfig, ServeConfig
 from edgerun.serve.http import make_app
-from edgerun.serve.pipeline import Stream
 from edgerun.serve.service import Service
 from edgerun.session import Session
 from edgerun.vision.model import load
@@ -45,8 +44,8 @@ class Server:
 
 
 @pytest.fixture
-def port(stream, metrics, eventually) -> Iterator[int]:
-    server = Server(make_app([stream], metrics), eventually)
+def port(stream, dispatcher, metrics, eventually) -> Iterator[int]:
+    server = Server(make_app([stream], dispatcher, metrics), eventually)
     yield server.port
     stream.results.close()
     stream.pictures.close()
@@ -245,13 +244,15 @@ def test_pictures_of_before_are_not_shown_to_who_comes_later(port, source, strea
     assert jpeg.startswith(b"\xff\xd8")
 
 
-def test_one_request_brings_what_is_new_of_every_camera(source, model, metrics, eventually):
+def test_one_request_brings_what_is_new_of_every_camera(
+    source, model, make_stream, dispatcher, metrics, eventually
+):
     names = [f"camera{i}" for i in range(10)]
     sources = [type(source)() for _ in names]
-    streams = [Stream(*each, model, metrics) for each in zip(names, sources, strict=True)]
+    streams = [make_stream(*each, model) for each in zip(names, sources, strict=True)]
     for stream in streams:
         stream.start()
-    server = Server(make_app(streams, metrics), eventually)
+    server = Server(make_app(streams, dispatcher, metrics), eventually)
     try:
         seen = dict.fromkeys(names, 0)
         for turn in range(2):
@@ -302,12 +303,25 @@ def test_who_reads_nothing_holds_up_nobody(port, source, stream, eventually, pat
     assert pictures == 10
 
 
+def test_the_scheduler_says_what_it_decided(port, source, stream, eventually):
+    for _ in range(3):
+        source.push()
+    eventually(lambda: stream.results.latest)
+    eventually(lambda: json.load(get(port, "/api/scheduler"))["decided"])
+    found = json.load(get(port, "/api/scheduler"))
+    assert found["cores"] == 1
+    assert found["streams"][0]["name"] == "front"
+    assert found["costs"]["runs"][0]["threads"] == 1
+    assert found["decided"][0]["streams"] == ["front"]
+    assert found["own_us_per_frame"] > 0
+
+
 @pytest.fixture
-def colours_port(tmp_path, source, metrics, eventually) -> Iterator[int]:
+def colours_port(tmp_path, source, make_stream, dispatcher, metrics, eventually) -> Iterator[int]:
     """A server of a real model; its camera does not run."""
     model = load(write_colours_model(tmp_path / "colours.tflite"), threads=1)
-    stream = Stream("front", source, model, metrics)
-    server = Server(make_app([stream], metrics), eventually)
+    stream = make_stream("front", source, model)
+    server = Server(make_app([stream], dispatcher, metrics), eventually)
     yield server.port
     server.stop()
 
@@ -424,11 +438,14 @@ def test_a_camera_that_is_not_there_leaves_nothing_bound(config, monkeypatch):
     assert bound[0].fileno() == -1
 
 
-def test_several_cameras_have_a_model_each(config, model, clip):
-    twins = []
-    model.twin = lambda: twins.append(SimpleNamespace(name="twin")) or twins[-1]
-    cameras = (*config.cameras, CameraConfig("second", str(clip)))
-    service = Service(ServeConfig(cameras, config.model, port=0))
+def test_several_cameras_share_the_models_of_one_crew(config, model, clip, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(service_module, "load", lambda *a, **k: loaded.append(k["threads"]) or model)
+    cameras = (*config.cameras, CameraConfig("second", str(clip), priority=2.0, policy="queue", depth=3))
+    wanted = replace(config, cameras=cameras, model=replace(config.model, threads=2))
+    service = Service(wanted)
+    assert loaded == [1, 2]  # a frame per core, and one over all cores
     assert [stream.name for stream in service._streams] == ["clip", "second"]
-    assert [stream.model for stream in service._streams] == [model, twins[0]]
+    rules = service._dispatcher.to_dict()["streams"]
+    assert [(r["policy"], r["priority"]) for r in rules] == [("latest", 1.0), ("queue", 2.0)]
     service._socket.close()

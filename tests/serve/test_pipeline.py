@@ -11,7 +11,6 @@ import numpy as np
 
 from edgerun.errors import CameraError
 from edgerun.serve.broadcast import Subscription
-from edgerun.serve.pipeline import Stream
 from edgerun.serve.sources import Interruption
 from edgerun.vision.draw import colour_of
 
@@ -81,9 +80,9 @@ def test_a_live_camera_that_is_away_is_said_once_for_each_reason(
     ]
 
 
-def test_one_camera_that_fails_leaves_the_others_alone(stream, source, metrics, eventually):
+def test_one_camera_that_fails_leaves_the_others_alone(stream, source, make_stream, eventually):
     other_source = type(source)()
-    other = Stream("back", other_source, type(stream.model)(), metrics)
+    other = make_stream("back", other_source, type(stream.model)())
     other.start()
     other_source.push(CameraError("The camera is gone."))
     eventually(lambda: other.state == "failed")
@@ -104,8 +103,8 @@ def test_frames_that_the_source_skipped_count_as_captured_and_dropped(stream, so
     assert frames["dropped"] == {"skipped": 4}
 
 
-def test_a_rate_lets_the_rest_go(source, model, metrics, eventually):
-    stream = Stream("front", source, model, metrics, rate=0.01)
+def test_a_rate_lets_the_rest_go(source, model, make_stream, eventually):
+    stream = make_stream("front", source, model, rate=0.01)
     stream.start()
     for _ in range(5):
         source.push()
@@ -114,8 +113,8 @@ def test_a_rate_lets_the_rest_go(source, model, metrics, eventually):
     stream.stop(timeout=10)
 
 
-def test_a_patient_stream_loses_nothing(source, model, metrics, eventually):
-    stream = Stream("front", source, model, metrics, patient=True)
+def test_a_patient_stream_loses_nothing(source, model, make_stream, eventually):
+    stream = make_stream("front", source, model, policy="all")
     model.gate = threading.Semaphore(0)
     stream.start()
     for _ in range(20):
@@ -128,10 +127,10 @@ def test_a_patient_stream_loses_nothing(source, model, metrics, eventually):
     stream.stop(timeout=10)
 
 
-def test_sinks_are_offered_every_result(source, model, metrics, eventually):
+def test_sinks_are_offered_every_result(source, model, make_stream, eventually):
     taken = []
     sink = SimpleNamespace(offer=lambda result: taken.append(result.frame.number))
-    stream = Stream("front", source, model, metrics, patient=True, sinks=[sink])
+    stream = make_stream("front", source, model, policy="all", sinks=[sink])
     stream.start()
     for _ in range(5):
         source.push()
@@ -182,3 +181,25 @@ def test_stop_ends_every_thread(stream, source, eventually):
     assert not any(thread.name.startswith("front-") for thread in threading.enumerate())
     assert source.closed.is_set()
     assert stream.state == "stopped"
+
+
+def test_results_are_published_in_the_order_of_their_frames(make_stream, source, model):
+    published = []
+    sink = SimpleNamespace(offer=lambda result: published.append(result.frame.number))
+    stream = make_stream("front", source, model, sinks=[sink])
+    for _ in range(4):
+        source.push()
+    frames = [source.read(threading.Event()) for _ in range(4)]
+    for frame in frames:
+        stream.begun(frame)
+    for number, expected in ((1, []), (3, []), (0, [0, 1]), (2, [0, 1, 2, 3])):
+        stream.work(frames[number], model)
+        assert published == expected
+
+
+def test_what_came_late_is_counted_as_a_deadline_missed(make_stream, source, model, eventually):
+    stream = make_stream("front", source, model, target=1e-9)
+    stream.start()
+    source.push()
+    eventually(lambda: stream.results.latest)
+    assert stream.stats.to_dict()["deadlines_missed"] == 1

@@ -84,12 +84,6 @@ def test_a_file_waits_for_its_turn_and_loses_nothing() -> None:
     assert seen == list(range(20))
 
 
-def test_a_rate_is_a_limit() -> None:
-    scheduler = Scheduler(cameras(1, rate=10.0), costs(), 2)
-    dropped = [d.reason for i in range(30) for d in scheduler.offer("c0", i / 30, i / 30)]
-    assert dropped.count("rate") == 20
-
-
 def test_what_cannot_be_in_time_is_not_begun_and_said_to_be_late() -> None:
     scheduler = Scheduler(cameras(2, target=0.05), costs(), 2)
     scheduler.offer("c0", 0.0, 0.0)
@@ -133,7 +127,7 @@ def test_nothing_is_lost_twice_or_kept(seed: int) -> None:
     """Random cameras: every frame is run once or dropped once, and no more wait than the rules allow."""
     chance = random.Random(seed)
     rules = [
-        Rule(f"c{i}", "m", chance.uniform(0.01, 0.3), chance.choice([1.0, 4.0]), None, policy, depth)
+        Rule(f"c{i}", "m", chance.uniform(0.01, 0.3), chance.choice([1.0, 4.0]), policy, depth)
         for i in range(chance.randint(1, 9))
         for policy, depth in [chance.choice([("latest", 1), ("queue", 3)])]
     ]
@@ -178,3 +172,21 @@ def test_priority_decides_who_suffers() -> None:
     assert min(gates) > 0.9 * 20 * 60  # of their frames
     assert min(gates) > max(yards)
     assert min(yards) > 0.5 * 20 * 60
+
+
+def test_a_camera_that_went_silent_is_no_load_and_nothing_is_kept_free_for_it() -> None:
+    table = CostTable()
+    for threads in (1, 2):
+        table.measured("m", threads, 1, 0.05)
+        table.measured("short", threads, 1, 0.001)
+    rules = [Rule("gone", "short", target=0.005), Rule("c0", "m"), Rule("c1", "m")]
+    scheduler = Scheduler(rules, table, 2)
+    for i in range(20):
+        scheduler.offer("gone", i / 100, i / 100)
+        for job in scheduler.decide(i / 100).jobs:
+            scheduler.finished(job, i / 100 + 0.001)
+    assert scheduler.to_dict(0.2)["load"] == pytest.approx(0.05, rel=0.3)
+    assert scheduler.to_dict(60.0)["load"] == 0
+    for name in ("c0", "c1"):
+        scheduler.offer(name, 60.0, 60.0)
+    assert len(scheduler.decide(60.0).jobs) == 2

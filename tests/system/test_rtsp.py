@@ -16,8 +16,11 @@ import cv2
 import numpy as np
 import pytest
 
+from edgerun.serve.crew import Crew
+from edgerun.serve.dispatch import Dispatcher
 from edgerun.serve.metrics import Metrics
 from edgerun.serve.pipeline import Stream
+from edgerun.serve.scheduler import Rule
 from edgerun.serve.sources import Interruption, open_source, process
 from edgerun.vision.detections import Detections
 
@@ -87,6 +90,9 @@ class Blank:
     def infer(self) -> dict[str, np.ndarray]:
         return {}
 
+    def warm_up(self) -> None:
+        pass
+
     def decode(self, outputs: dict[str, np.ndarray], image: np.ndarray) -> Detections:
         return Detections((), image.shape[1], image.shape[0])
 
@@ -95,16 +101,22 @@ class Blank:
 def serve() -> Iterator[Callable[[str, str], Stream]]:
     """Starts a stream on a source."""
     streams: list[Stream] = []
+    dispatchers: list[Dispatcher] = []
 
     def start(spec: str, name: str) -> Stream:
         source = open_source(spec, name)
-        streams.append(Stream(name, source, Blank(), Metrics()))  # type: ignore[arg-type]
+        dispatchers.append(Dispatcher(1))
+        dispatchers[-1].start()
+        crew = Crew({1: Blank()})  # type: ignore[dict-item]
+        streams.append(Stream(Rule(name, "blank", 10.0), source, crew, dispatchers[-1], Metrics()))
         streams[-1].start()
         return streams[-1]
 
     yield start
     for stream in streams:
         stream.stop(timeout=10)
+    for dispatcher in dispatchers:
+        dispatcher.stop(timeout=10)
 
 
 def eventually(condition: Callable[[], object]) -> None:

@@ -1,1 +1,1 @@
-"""Cameras to the browser: sources, mailboxes, pipelines, and the server in front of them."""
+"""Cameras to the browser: sources, the scheduler, pipelines, and the server in front of them."""

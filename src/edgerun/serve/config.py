@@ -12,7 +12,8 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from edgerun.errors import ConfigError
-from edgerun.serve.sources import Pace, is_address
+from edgerun.serve.scheduler import Policy
+from edgerun.serve.sources import Pace, is_address, is_file
 
 # A value must have its key's type: no number from text, no text from a number.
 STRICT = ConfigDict(extra="forbid", strict=True)
@@ -24,7 +25,10 @@ class CameraConfig:
     """One stream: where pictures come from.
 
     name: unique, and a word in URLs and metrics. rate: frames looked at a second, at most. pace,
-    loop: of files, see open_source.
+    loop: of files, see open_source. latency: seconds from capture to result that are aimed at; a frame
+    that cannot make it is dropped. priority: relative to other cameras. policy: keep the `latest` frame,
+    the `depth` newest (`queue`), or `all` of a file, which waits then; by default `latest`, and `all`
+    of files at pace = "fast".
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -32,6 +36,10 @@ class CameraConfig:
     loop: bool = True
     rate: Annotated[float, Field(gt=0, le=1000)] | None = None
     pace: Pace = "real"
+    latency: Annotated[float, Field(gt=0, le=3600)] = 0.2
+    priority: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    policy: Policy | None = None
+    depth: Annotated[int, Field(ge=1, le=64)] = 4
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -85,6 +93,16 @@ class ServeConfig:
                 raise ConfigError(
                     f'The camera {camera.name!r} has a rate and pace = "fast", which means every '
                     "frame: expected one of the two."
+                )
+            if camera.policy == "all" and not is_file(camera.source):
+                raise ConfigError(
+                    f'The camera {camera.name!r} has policy = "all", but a live camera does not wait: '
+                    'expected "latest" or "queue".'
+                )
+            if camera.pace == "fast" and camera.policy not in (None, "all"):
+                raise ConfigError(
+                    f'The camera {camera.name!r} has policy = "{camera.policy}" and pace = "fast", which '
+                    "means every frame: expected one of the two."
                 )
         if not (self.insecure or self.tokens or _is_loopback(self.host)):
             raise ConfigError(

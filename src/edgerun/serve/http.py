@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 
 from edgerun.errors import InputError
 from edgerun.serve.broadcast import Subscription
+from edgerun.serve.dispatch import Dispatcher
 from edgerun.serve.gallery import BOUNDARY, Gallery, pack
 from edgerun.serve.headers import SecurityHeaders
 from edgerun.serve.introspect import Introspection
@@ -43,9 +44,9 @@ _FILE_KINDS = {
 }
 
 
-def make_app(streams: Sequence[Stream], metrics: Metrics) -> ASGIApp:
+def make_app(streams: Sequence[Stream], dispatcher: Dispatcher, metrics: Metrics) -> ASGIApp:
     """The ASGI application over streams that run."""
-    handlers = _Handlers(streams, metrics)
+    handlers = _Handlers(streams, dispatcher, metrics)
     app = Starlette(
         routes=[
             Route("/", handlers.dashboard),
@@ -57,6 +58,7 @@ def make_app(streams: Sequence[Stream], metrics: Metrics) -> ASGIApp:
             Route("/api/pictures", handlers.pictures),
             Route("/api/model", handlers.model),
             Route("/api/profile", handlers.profile),
+            Route("/api/scheduler", handlers.scheduler),
             Route("/metrics", handlers.metrics),
             Route("/healthz", handlers.health),
         ],
@@ -66,8 +68,9 @@ def make_app(streams: Sequence[Stream], metrics: Metrics) -> ASGIApp:
 
 
 class _Handlers:
-    def __init__(self, streams: Sequence[Stream], metrics: Metrics) -> None:
+    def __init__(self, streams: Sequence[Stream], dispatcher: Dispatcher, metrics: Metrics) -> None:
         self._streams = {stream.name: stream for stream in streams}
+        self._dispatcher = dispatcher
         self._metrics = metrics
         self._gallery = Gallery(self._streams)
         self._introspection = Introspection()
@@ -140,6 +143,10 @@ class _Handlers:
             return _Json(await self._introspection.profile(self._asked(request).model))
         except InputError as error:
             raise HTTPException(404, str(error)) from error
+
+    async def scheduler(self, request: Request) -> Response:
+        """Load, streams, what runs cost, and the newest decisions."""
+        return _Json(self._dispatcher.to_dict())
 
     async def metrics(self, request: Request) -> Response:
         kind = "text/plain; version=0.0.4; charset=utf-8"

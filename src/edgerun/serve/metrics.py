@@ -47,6 +47,12 @@ class Metrics:
             buckets=_AGE_BUCKETS,
             registry=self.registry,
         )
+        self.missed = Counter(
+            "edgerun_deadline_missed_total",
+            "Results older than the camera's latency target, and frames dropped as they could not meet it.",
+            ["camera"],
+            registry=self.registry,
+        )
         self.model = Gauge(
             "edgerun_model_info",
             "The model that runs; the value is always 1.",
@@ -71,6 +77,7 @@ class StreamMetrics:
     def __init__(self, metrics: Metrics, camera: str) -> None:
         self.captured = metrics.captured.labels(camera=camera)
         self.age = metrics.age.labels(camera=camera)
+        self.missed = metrics.missed.labels(camera=camera)
         self._metrics = metrics
         self._camera = camera
 

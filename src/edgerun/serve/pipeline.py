@@ -1,16 +1,16 @@
 """One camera through one model, and its pictures for those who watch.
 
-    grabbing thread: source -> rate limit -> mailbox
-    working thread:  mailbox -> prepare -> infer -> decode -> results, sinks
+    grabbing thread: source -> rate limit -> dispatcher
+    a worker:        prepare -> infer -> decode -> results, sinks, in the order of the frames
     drawing thread:  a result, while somebody watches -> draw -> JPEG -> pictures
 
-Each arrow between threads keeps only the newest item, so nothing waits for what is slower, and the
-age of a frame is bounded by about two runs of the working thread. Only a file that is to be read
-without loss (`patient`) waits for the model.
+The dispatcher's scheduler decides which frame runs when, on how many cores, and which does not. Pictures
+keep only the newest, so that nothing waits for what is slower.
 
 What becomes of a frame without a result is counted by reason: `skipped` (the camera was faster than
-it could be read), `rate` (above the camera's rate), `newer_frame` (replaced while the model was
-busy), `error` (the model failed on it).
+it could be read), `rate` (above the camera's rate), `newer_frame` (replaced while it waited), `full` (the
+oldest of a queue that has no room), `late` (it could not have been in time), `error` (the model failed on
+it).
 """
 
 from __future__ import annotations
@@ -19,15 +19,19 @@ import logging
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from edgerun.errors import EdgerunError
 from edgerun.serve.broadcast import Broadcast
+from edgerun.serve.crew import Crew
+from edgerun.serve.dispatch import Dispatcher
 from edgerun.serve.mailbox import Mailbox
 from edgerun.serve.metrics import Metrics
 from edgerun.serve.rate import RateLimit
+from edgerun.serve.scheduler import Rule
 from edgerun.serve.sources import Interruption, Source
 from edgerun.serve.stats import Stats
 from edgerun.vision.detections import Detections, Prediction
@@ -75,46 +79,58 @@ class Sink(Protocol):
         """Never waits and never raises; called by several threads."""
 
 
+@dataclass(eq=False)
+class _Pending:
+    """A frame that is worked on; its results are published when those before it were."""
+
+    frame: Frame
+    done: bool = False
+    result: Result | None = None
+
+
 class Stream:
     """A camera that runs. `source` is open; it is closed here, by the thread that reads it.
 
-    rate: at most so many frames a second are looked at. patient: the source waits for the model,
-    nothing is dropped.
+    rule: how the dispatcher treats it; the policy `all` makes the source wait, and nothing is dropped.
+    rate: at most so many frames a second are looked at.
     """
 
     def __init__(
         self,
-        name: str,
+        rule: Rule,
         source: Source,
-        model: Model,
+        crew: Crew,
+        dispatcher: Dispatcher,
         metrics: Metrics,
         *,
         rate: float | None = None,
-        patient: bool = False,
         sinks: Sequence[Sink] = (),
     ) -> None:
-        self.name = name
-        self.model = model
-        self.stats = Stats(metrics.of(name))
+        self.name = rule.name
+        self.model = crew.model
+        self.stats = Stats(metrics.of(rule.name))
         self.results: Broadcast[Result] = Broadcast()
         self.pictures: Broadcast[bytes] = Broadcast()
         self.state: State = "starting"
+        self._rule = rule
+        self._dispatcher = dispatcher
         self._camera_error = ""
         self._model_error = ""
         self._source = source
         self._limit = RateLimit(rate) if rate is not None else None
         self._patience_seconds = max(_STALLED_SECONDS, 3 / rate if rate is not None else 0.0)
-        self._patient = patient
         self._sinks = tuple(sinks)
         self._next_number = 0
         self._accuracy = PrecisionRecall()  # counts only frames whose truth is known
-        self._frames: Mailbox[Frame] = Mailbox()
+        self._pending: deque[_Pending] = deque()
+        self._publishing = threading.Lock()
         self._to_draw: Mailbox[Result] = Mailbox()
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=run, name=f"{name}-{job}", daemon=True)
-            for job, run in (("grab", self._grab), ("work", self._work), ("draw", self._draw))
+            threading.Thread(target=run, name=f"{self.name}-{job}", daemon=True)
+            for job, run in (("grab", self._grab), ("draw", self._draw))
         ]
+        dispatcher.add(rule, crew, self)
 
     def start(self) -> None:
         for thread in self._threads:
@@ -125,12 +141,13 @@ class Stream:
         self.begin_stop()
         until = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(max(until - time.monotonic(), 0.0))
+            if thread.is_alive():
+                thread.join(max(until - time.monotonic(), 0.0))
 
     def begin_stop(self) -> None:
         """Asks the threads to end and ends the subscriptions; waits for nothing."""
         self._stop.set()
-        self._frames.close()
+        self._dispatcher.wake()
         self._to_draw.close()
         self.results.close()
         self.pictures.close()
@@ -181,7 +198,6 @@ class Stream:
             self._camera_error = str(error)
             self._log_failure(error)
         finally:
-            self._frames.close()
             self._source.close()
 
     def _interrupted(self, error: Interruption) -> None:
@@ -204,38 +220,61 @@ class Stream:
         self.stats.captured()
         if self._limit is not None and not self._limit.allows(frame.captured_ns):
             self.stats.dropped("rate")
-        elif self._patient:
-            self._frames.hand(frame)
-        elif self._frames.put(frame):
-            self.stats.dropped("newer_frame")
+        else:
+            self._dispatcher.offer(self.name, frame, self._stop.is_set)
 
-    def _work(self) -> None:
-        while (frame := self._frames.take()) is not None:
-            try:
-                result = self._process(frame)
-            except Exception as error:
-                self.stats.dropped("error")
-                if str(error) != self._model_error:
-                    self._model_error = str(error)
-                    self._log_failure(error)
-                continue
+    # -- what the dispatcher asks of it --
+
+    def begun(self, frame: Frame) -> None:
+        """The frame's turn to be published is after those that began before it."""
+        self._pending.append(_Pending(frame))
+
+    def dropped(self, frame: Frame, reason: str) -> None:
+        """The frame has no result."""
+        self.stats.dropped(reason)
+        if reason == "late":
+            self.stats.missed()
+
+    def work(self, frame: Frame, model: Model) -> None:
+        """From the frame to its result, on a worker."""
+        result = None
+        try:
+            result = self._process(frame, model)
             self._model_error = ""
-            if frame.truth is not None and isinstance(result.prediction, Detections):
-                self._accuracy.update(frame.truth, result.prediction.items)
-            self.stats.finished(result.age, result.stages)
-            self.results.publish(result)
-            for sink in self._sinks:
-                sink.offer(result)
-            if self.pictures.watched:
-                self._to_draw.put(result)
+        except Exception as error:
+            self.stats.dropped("error")
+            if str(error) != self._model_error:
+                self._model_error = str(error)
+                self._log_failure(error)
+        with self._publishing:
+            for pending in self._pending:
+                if pending.frame is frame:
+                    pending.done, pending.result = True, result
+            while self._pending and self._pending[0].done:
+                ready = self._pending.popleft().result
+                if ready is not None:
+                    self._publish(ready)
 
-    def _process(self, frame: Frame) -> Result:
+    def _publish(self, result: Result) -> None:
+        frame = result.frame
+        if frame.truth is not None and isinstance(result.prediction, Detections):
+            self._accuracy.update(frame.truth, result.prediction.items)
+        self.stats.finished(result.age, result.stages)
+        if result.age > self._rule.target:
+            self.stats.missed()
+        self.results.publish(result)
+        for sink in self._sinks:
+            sink.offer(result)
+        if self.pictures.watched:
+            self._to_draw.put(result)
+
+    def _process(self, frame: Frame, model: Model) -> Result:
         taken = time.monotonic_ns()
-        placement = self.model.prepare(frame.image)
+        placement = model.prepare(frame.image)
         prepared = time.monotonic_ns()
-        outputs = self.model.infer()
+        outputs = model.infer()
         inferred = time.monotonic_ns()
-        prediction = self.model.decode(outputs, placement)
+        prediction = model.decode(outputs, placement)
         done = time.monotonic_ns()
         stages = {
             "wait": taken - frame.captured_ns,

@@ -37,6 +37,7 @@ _AHEAD = 0.3  # a run more than its fair share puts a stream as far back as a fr
 _ROOM = 0.35  # of a gap: how long a short job may wait for a long one
 _PATIENCE = 0.35  # of a run: how long a core may idle for a fresh frame where only stale ones are there
 _BATCH_GAIN = 1.05  # how much more a batch must get done for the cores to wait for each other
+_SILENT = 8.0  # gaps: a stream without a frame for so long is not expected to ask for anything
 # A frame that arrives more than a gap late has newer ones behind it, which come within these seconds.
 _OVERDUE, _SETTLE = 1.5, 0.002
 
@@ -45,7 +46,7 @@ _OVERDUE, _SETTLE = 1.5, 0.002
 class Rule:
     """How a stream wants to be treated.
 
-    target: seconds from capture to result. priority: > 0, relative. rate: at most so many frames a second.
+    target: seconds from capture to result. priority: > 0, relative.
     policy: `latest` keeps the newest frame, `queue` the `depth` newest, `all` loses none (its source waits
     while `depth` frames do).
     """
@@ -54,7 +55,6 @@ class Rule:
     model: str
     target: float = 0.2
     priority: float = 1.0
-    rate: float | None = None
     policy: Policy = "latest"
     depth: int = 1
 
@@ -71,7 +71,7 @@ class Waiting:
 
 @dataclass(frozen=True, eq=False)
 class Dropped:
-    """A frame that will have no result: `newer_frame`, `full`, `rate` or `late`."""
+    """A frame that will have no result: `newer_frame`, `full` or `late`."""
 
     frame: Waiting
     reason: str
@@ -105,19 +105,32 @@ class _Stream:
         self.gap: float | None = None  # between frames, on average
         self.delay = 0.0  # from capture to arrival, on average
         self.last = -math.inf  # when the newest frame was captured
-        self.accepted = -math.inf  # and the newest that the rate allowed
         self.running = 0
+
+    def pace(self, now: float) -> float | None:
+        """Seconds between frames; None before the second one, and when none came for several gaps."""
+        if self.gap is None or now - self.last - self.delay > _SILENT * self.gap:
+            return None
+        return self.gap
 
 
 class Scheduler:
     """Decides for some streams on some cores. Not safe from several threads: its owner has a lock."""
 
     def __init__(self, rules: Sequence[Rule], costs: CostTable, cores: int) -> None:
-        self._streams = {rule.name: _Stream(rule) for rule in rules}
+        self._streams: dict[str, _Stream] = {}
         self._costs = costs
         self._cores = cores
         self._running: list[Job] = []
         self._full = False
+        for rule in rules:
+            self.add(rule)
+
+    def add(self, rule: Rule) -> None:
+        """Takes a stream in, whose model the costs know. Raises ValueError for a name that is taken."""
+        if rule.name in self._streams:
+            raise ValueError(f"There is a stream {rule.name!r} already.")
+        self._streams[rule.name] = _Stream(rule)
 
     # -- what happens --
 
@@ -127,13 +140,9 @@ class Scheduler:
         frame = Waiting(stream, captured, now, item)
         gap = captured - s.last
         s.last = max(s.last, captured)
-        rate = s.rule.rate
-        if rate is not None and captured - s.accepted < 0.9 / rate:
-            return [Dropped(frame, "rate")]
         if math.isfinite(gap) and gap > 0:
-            bounded = min(max(gap, 1.0 / rate if rate is not None else gap), 1.0)
+            bounded = min(gap, 1.0)
             s.gap = bounded if s.gap is None else s.gap + _RATE * (bounded - s.gap)
-        s.accepted = captured
         s.delay += _RATE * (now - captured - s.delay)
         dropped = []
         if s.rule.policy == "latest":
@@ -160,13 +169,27 @@ class Scheduler:
             self._streams[frame.stream].running -= 1
         self._costs.finished(job.model, job.threads, len(job.frames), max(now - job.started, 1e-9))
 
+    def to_dict(self, now: float) -> dict[str, Any]:
+        """Load, and by stream what it wants, how much waits, and its share of the time used so far."""
+        used = sum(s.used * s.rule.priority for s in self._streams.values())
+        streams = [
+            {
+                "name": s.rule.name, "model": s.rule.model, "target_ms": s.rule.target * 1e3,
+                "priority": s.rule.priority, "policy": s.rule.policy, "waiting": len(s.frames),
+                "running": s.running, "share": round(s.used * s.rule.priority / used, 3) if used else 0.0,
+                "gap_ms": None if s.gap is None else round(s.gap * 1e3, 2),
+            }
+            for s in self._streams.values()
+        ]  # fmt: skip
+        return {"load": round(self._load(now), 3), "full": self._full, "streams": streams}
+
     # -- what to do --
 
     def decide(self, now: float) -> Decision:
         """What to start now."""
         decision = Decision()
         self._drop_late(now, decision)
-        self._full = self._load() > (_NOT_FULL if self._full else _FULL)
+        self._full = self._load(now) > (_NOT_FULL if self._full else _FULL)
         while True:
             idle = self._cores - sum(job.threads for job in self._running)
             ranked = self._ranked(now, decision) if idle > 0 else []
@@ -195,11 +218,10 @@ class Scheduler:
     def _shapes(self, model: str) -> list[tuple[int, int]]:
         return [(t, b) for t, b in self._costs.shapes(model) if t <= self._cores]
 
-    def _load(self) -> float:
+    def _load(self, now: float) -> float:
         """The share of all cores' time that the streams ask for, a frame per core."""
-        asked = sum(
-            self._costs.seconds(s.rule.model, 1) / s.gap for s in self._streams.values() if s.gap is not None
-        )
+        paces = [(s.rule.model, s.pace(now)) for s in self._streams.values()]
+        asked = sum(self._costs.seconds(model, 1) / pace for model, pace in paces if pace is not None)
         return asked / self._cores
 
     def _ranked(self, now: float, decision: Decision) -> list[_Stream]:
@@ -249,7 +271,7 @@ class Scheduler:
         if idle == self._cores:
             if together:
                 options.clear()  # the next run will want all cores, so that this one may have them
-            if (self._cores, 1) in shapes and (together or self._wide_pays(model)):
+            if (self._cores, 1) in shapes and (together or self._wide_pays(model, now)):
                 wide = self._job([first], self._cores, now)
                 options.append((self._outlook(waiting[1:], free, wide), wide))
             same = [s for s in waiting if s.rule.model == model]
@@ -261,7 +283,7 @@ class Scheduler:
         elif together or (
             len(ranked) == 1
             and (self._cores, 1) in shapes
-            and self._wide_pays(model)
+            and self._wide_pays(model, now)
             and free[-1] + self._costs.seconds(model, self._cores) < single.finish
         ):
             return None
@@ -273,10 +295,10 @@ class Scheduler:
             return None
         return min(options, key=lambda option: option[0])[1]
 
-    def _wide_pays(self, model: str) -> bool:
+    def _wide_pays(self, model: str, now: float) -> bool:
         """Whether the machine has the time that one frame over all cores wastes."""
         one, wide = self._costs.seconds(model, 1), self._costs.seconds(model, self._cores)
-        return wide < one and self._load() * wide * self._cores / one < _WIDE_LOAD
+        return wide < one and self._load(now) * wide * self._cores / one < _WIDE_LOAD
 
     def _batches_pay(self, model: str) -> bool:
         """Whether runs of several frames get more done than a frame per core."""
@@ -291,13 +313,14 @@ class Scheduler:
         """
         soonest = min(job.finish, min((j.finish for j in self._running), default=job.finish))
         for s in self._streams.values():
-            if s is stream or s.rule.model == stream.rule.model or s.gap is None:
+            gap = s.pace(now)
+            if s is stream or s.rule.model == stream.rule.model or gap is None:
                 continue
             cost = self._costs.seconds(s.rule.model, 1)
             if cost * 4 > job.finish - now:
                 continue  # about as long: they wait for each other
-            expected = max(s.last + s.gap, now)
-            if expected < soonest and soonest + cost > expected + min(s.rule.target, _ROOM * s.gap):
+            expected = max(s.last + gap, now)
+            if expected < soonest and soonest + cost > expected + min(s.rule.target, _ROOM * gap):
                 return False
         return True
 

@@ -9,21 +9,26 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
 
 from edgerun.errors import ConfigError
-from edgerun.serve.config import ServeConfig
+from edgerun.serve.config import CameraConfig, ServeConfig
+from edgerun.serve.crew import Crew
+from edgerun.serve.dispatch import Dispatcher
 from edgerun.serve.http import make_app
 from edgerun.serve.metrics import Metrics
 from edgerun.serve.pipeline import Stream
+from edgerun.serve.scheduler import Rule
 from edgerun.serve.security import protect
 from edgerun.serve.sinks import JsonLines
 from edgerun.serve.sources import open_source
-from edgerun.vision.model import Model, load
+from edgerun.session import default_threads
+from edgerun.vision.model import load
 
 _log = logging.getLogger(__name__)
 
@@ -46,21 +51,21 @@ class Service:
         self._streams: list[Stream] = []
         self._sinks: list[JsonLines] = []
         try:
-            model = _load_model(config, self._metrics)
+            crew = _load_crew(config, self._metrics)
+            self._dispatcher = Dispatcher(config.model.threads or default_threads())
             if config.events is not None:
                 self._sinks.append(JsonLines(config.events, self._metrics))
-            for index, camera in enumerate(config.cameras):
+            for camera in config.cameras:
                 stream = Stream(
-                    camera.name,
+                    _rule(camera, crew.model.name),
                     open_source(camera.source, camera.name, camera.loop, camera.pace),
-                    model if index == 0 else model.twin(),
+                    crew,
+                    self._dispatcher,
                     self._metrics,
                     rate=camera.rate,
-                    patient=camera.pace == "fast",
                     sinks=self._sinks,
                 )
                 self._streams.append(stream)
-            model.warm_up()
         except BaseException:
             self._socket.close()
             for sink in self._sinks:
@@ -71,7 +76,7 @@ class Service:
 
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT (or stop()); returns when everything has ended."""
-        app = protect(make_app(self._streams, self._metrics), self._tokens)
+        app = protect(make_app(self._streams, self._dispatcher, self._metrics), self._tokens)
         settings = uvicorn.Config(
             app,
             log_level="warning",
@@ -86,6 +91,7 @@ class Service:
         caught = (signal.SIGTERM, signal.SIGINT)
         main = threading.current_thread() is threading.main_thread()
         before = [signal.signal(s, lambda *_: self.stop()) for s in caught] if main else []
+        self._dispatcher.start()
         for stream in self._streams:
             stream.start()
         names = ", ".join(stream.name for stream in self._streams)
@@ -98,6 +104,7 @@ class Service:
                 stream.begin_stop()
             for stream in self._streams:
                 stream.stop(max(until - time.monotonic(), 0.0))
+            self._dispatcher.stop(max(until - time.monotonic(), 0.1))
             for sink in self._sinks:
                 sink.close()
             self._socket.close()
@@ -127,17 +134,39 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "timeout graceful shutdown exceeded" not in record.getMessage()
 
 
-def _load_model(config: ServeConfig, metrics: Metrics) -> Model:
+def _load_crew(config: ServeConfig, metrics: Metrics) -> Crew:
+    """The model for one core and for all of them."""
     wanted = config.model
-    model = load(
-        wanted.path,
-        labels=wanted.labels,
-        threads=wanted.threads,
-        backend=cast(Any, wanted.backend),
-        threshold=wanted.threshold,
-    )
-    metrics.add_model(model.name, _sha256(wanted.path))
-    return model
+    cores = wanted.threads or default_threads()
+    models = {}
+    for threads in sorted({1, cores}):
+        # What the card has to say is said once.
+        with _quiet(logging.getLogger("edgerun.vision.model"), threads < cores):
+            models[threads] = load(
+                wanted.path,
+                labels=wanted.labels,
+                threads=threads,
+                backend=cast(Any, wanted.backend),
+                threshold=wanted.threshold,
+            )
+    metrics.add_model(models[cores].name, _sha256(wanted.path))
+    return Crew(models)
+
+
+@contextmanager
+def _quiet(logger: logging.Logger, wanted: bool) -> Iterator[None]:
+    before = logger.disabled
+    logger.disabled = before or wanted
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _rule(camera: CameraConfig, model: str) -> Rule:
+    policy = camera.policy or ("all" if camera.pace == "fast" else "latest")
+    depth = 1 if policy == "latest" else camera.depth
+    return Rule(camera.name, model, camera.latency, camera.priority, policy, depth)
 
 
 def _sha256(path: Path) -> str:

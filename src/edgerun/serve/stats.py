@@ -31,6 +31,7 @@ class Stats:
         self._lock = threading.Lock()
         self._captured = 0
         self._finished = 0
+        self._missed = 0
         self._dropped: Counter[str] = Counter()
         self._samples: deque[_Sample] = deque(maxlen=_MAX_SAMPLES)
         self._last = time.monotonic()
@@ -48,6 +49,12 @@ class Stats:
         with self._lock:
             self._dropped[reason] += 1
         self._metrics.dropped(reason)
+
+    def missed(self) -> None:
+        """A result or a frame that did not make its deadline."""
+        with self._lock:
+            self._missed += 1
+        self._metrics.missed.inc()
 
     def finished(self, age: float, stages: dict[str, float]) -> None:
         """A result: age in seconds from capture, seconds by stage."""
@@ -103,10 +110,12 @@ class Stats:
                 "processed": self._finished,
                 "dropped": dict(self._dropped),
             }
+            missed = self._missed
         ages = sorted(age for _, age, _ in samples)
         span = samples[-1][0] - samples[0][0] if len(samples) > 1 else 0.0
         return {
             "frames": counts,
+            "deadlines_missed": missed,
             "fps": round((len(samples) - 1) / span, 2) if span > 0 else 0.0,
             "frame_age_ms": {"p50": _percentile_ms(ages, 0.50), "p99": _percentile_ms(ages, 0.99)},
             "stages_ms": {
