@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 
+from edgerun import cache
 from shared_material import FOLDER
 
 # Tests, and the processes they start, never touch the user's own cache; their plans are made afresh.
 os.environ["EDGERUN_CACHE"] = "off"
 os.environ["EDGERUN_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), "edgerun-tests-have-no-cache")
+
+
+@pytest.fixture
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of this test's own, that keeps every model, however fast it is set up."""
+    place = tmp_path / "cache"
+    monkeypatch.setenv("EDGERUN_CACHE", "on")
+    monkeypatch.setenv("EDGERUN_CACHE_DIR", str(place))
+    monkeypatch.setattr(cache, "WORTH_SECONDS", 0.0)
+    return place
 
 
 @pytest.hookimpl(tryfirst=True)

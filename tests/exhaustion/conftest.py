@@ -11,8 +11,9 @@ import pytest
 
 from session.conftest import classifier_net
 
-# A child: `path` is the model; `answer` runs a session on a fixed input; `attempt` does something that may
-# fail for want of resources, and says how it ended. Any other exception ends the child, and the test.
+# A child: `path` is the model; `answer` runs a session on a fixed input; `cache_in` turns the cache on;
+# `attempt` does something that may fail for want of resources, and says how it ended. Any other exception
+# ends the child, and the test.
 BEGIN = """
 import os, resource, sys, threading
 import numpy as np
@@ -25,6 +26,11 @@ given = np.random.default_rng(0).integers(-128, 128, (1, 24, 24, 3), np.int8)
 
 def answer(session):
     return session.run(given)["scores"].tobytes()
+
+def cache_in(folder):
+    from edgerun import cache
+    os.environ["EDGERUN_CACHE"], os.environ["EDGERUN_CACHE_DIR"] = "on", folder
+    cache.WORTH_SECONDS = 0.0
 
 def attempt(work):
     try:

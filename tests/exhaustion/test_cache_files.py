@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgerun import cache
 from edgerun.session import Session
 from session.conftest import classifier_net
 
@@ -28,63 +27,51 @@ def answer(model: bytes) -> bytes:
     return Session(model, threads=1).run(GIVEN)["scores"].tobytes()
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of this test's own, that keeps every model, however fast it is set up."""
-    place = tmp_path / "cache"
-    monkeypatch.setenv("EDGERUN_CACHE", "on")
-    monkeypatch.setenv("EDGERUN_CACHE_DIR", str(place))
-    monkeypatch.setattr(cache, "WORTH_SECONDS", 0.0)
-    return place
-
-
 def entries(folder: Path, kind: str) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in sorted(folder.glob(f"*.{kind}"))}
 
 
 @pytest.mark.parametrize("kind", ["plan", "image"])
-def test_entries_that_changed_places_are_not_used(folder: Path, kind: str) -> None:
+def test_entries_that_changed_places_are_not_used(cache_folder: Path, kind: str) -> None:
     other = other_net()
     wanted = [answer(A), answer(other)]
     assert wanted[0] != wanted[1]
-    found = entries(folder, kind)
+    found = entries(cache_folder, kind)
     assert len(found) == 2
     if kind == "plan":
-        for image in folder.glob("*.image"):
+        for image in cache_folder.glob("*.image"):
             image.unlink()
     for path, data in zip(found, reversed(found.values()), strict=True):
         path.write_bytes(data)
         path.chmod(0o600)
     assert [answer(A), answer(other)] == wanted
-    assert entries(folder, kind).keys() == found.keys()
+    assert entries(cache_folder, kind).keys() == found.keys()
     assert [answer(A), answer(other)] == wanted
 
 
 @pytest.mark.parametrize("kind", ["plan", "image"])
-def test_cut_and_flipped_entries_are_not_used(folder: Path, kind: str) -> None:
+def test_cut_and_flipped_entries_are_not_used(cache_folder: Path, kind: str) -> None:
     wanted = answer(A)
-    ((path, data),) = entries(folder, kind).items()
+    ((path, data),) = entries(cache_folder, kind).items()
     rng = np.random.default_rng(3)
     changed = [data[: len(data) * k // 12] for k in range(12)] + [data[:-1], data + b"\0", data + bytes(64)]
     for place in [8, *rng.integers(0, len(data), 24).tolist()]:  # byte 8: the version
         changed.append(data[:place] + bytes([data[place] ^ (1 << int(rng.integers(8)))]) + data[place + 1 :])
     for each in changed:
         if kind == "plan":
-            for image in folder.glob("*.image"):
+            for image in cache_folder.glob("*.image"):
                 image.unlink()
         path.write_bytes(each)
         assert answer(A) == wanted
     assert answer(B) == wanted  # of the same operators and weights, under a name of its own
-    assert len(entries(folder, kind)) == 2
+    assert len(entries(cache_folder, kind)) == 2
 
 
 def test_a_file_size_limit_leaves_nothing_half_written(child, model_file, tmp_path) -> None:
     place = tmp_path / "cache"
     child(
         f"""
-os.environ["EDGERUN_CACHE"], os.environ["EDGERUN_CACHE_DIR"] = "on", {str(place)!r}
-from edgerun import cache
-cache.WORTH_SECONDS = 0.0
+cache_in({str(place)!r})
 import signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python itself has it
 data = open(path, "rb").read()
@@ -106,7 +93,7 @@ assert len(os.listdir("/proc/self/fd")) == handles
 @pytest.mark.parametrize("call", ["makedirs", "fsync", "replace", "utime", "listdir"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO, errno.EMFILE])
 def test_calls_that_fail_leave_nothing_half_written(
-    folder: Path, call: str, number: int, monkeypatch: pytest.MonkeyPatch
+    cache_folder: Path, call: str, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     handles = len(os.listdir("/proc/self/fd"))
 
@@ -117,7 +104,7 @@ def test_calls_that_fail_leave_nothing_half_written(
         patch.setattr(os, call, fail)
         found = {answer(A), answer(A)}
     assert len(found) == 1 and len(os.listdir("/proc/self/fd")) == handles
-    assert not list(folder.glob(".*"))
+    assert not list(cache_folder.glob(".*"))
     assert {answer(A), answer(A)} == found
 
 
@@ -125,9 +112,7 @@ def test_calls_that_fail_leave_nothing_half_written(
 def test_a_folder_that_cannot_be_written_is_read(child, model_file, tmp_path) -> None:
     place = tmp_path / "cache"
     begin = f"""
-os.environ["EDGERUN_CACHE"], os.environ["EDGERUN_CACHE_DIR"] = "on", {str(place)!r}
-from edgerun import cache
-cache.WORTH_SECONDS = 0.0
+cache_in({str(place)!r})
 data = open(path, "rb").read()
 """
     wanted = child(begin + "print(answer(edgerun.Session(data)).hex())", model_file)
@@ -158,9 +143,7 @@ def test_a_disk_that_is_full(child, model_file, tmp_path) -> None:
     try:
         child(
             f"""
-os.environ["EDGERUN_CACHE"], os.environ["EDGERUN_CACHE_DIR"] = "on", {str(disk / "cache")!r}
-from edgerun import cache
-cache.WORTH_SECONDS = 0.0
+cache_in({str(disk / "cache")!r})
 data = open(path, "rb").read()
 assert len({{answer(edgerun.Session(data)) for _ in range(3)}}) == 1
 assert all(not name.startswith(".") for name in os.listdir({str(disk / "cache")!r}))

@@ -99,9 +99,7 @@ wanted = answer(edgerun.Session(path, threads=2))
 data = open(path, "rb").read()
 begin = counts()
 if sys.argv[2] != "off":
-    os.environ["EDGERUN_CACHE"], os.environ["EDGERUN_CACHE_DIR"] = "on", sys.argv[2]
-    from edgerun import cache
-    cache.WORTH_SECONDS = 0.0
+    cache_in(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 held = []
 try:

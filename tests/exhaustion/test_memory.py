@@ -94,16 +94,10 @@ def test_memory_ends(work: str, child, model_file) -> None:
 
 def test_memory_ends_at_a_start_from_the_cache(child, model_file, tmp_path) -> None:
     """A start from an image or a plan, and those that write them."""
-    cached = (
-        "os.environ['EDGERUN_CACHE'] = 'on'\n"
-        f"os.environ['EDGERUN_CACHE_DIR'] = {str(tmp_path / 'cache')!r}\n"
-        "from edgerun import cache\n"
-        "cache.WORTH_SECONDS = 0.0\n"
-        "import tempfile\n"
-    )
+    folder = tmp_path / "cache"
+    cached = f"cache_in({str(folder)!r})\nfrom edgerun import cache\nimport tempfile\n"
     kept = cached + LIMITS + "lone(lambda: answer(edgerun.Session(data, threads=1)))\n"
     assert child(kept, model_file).split() == ["0", "1"]
-    folder = tmp_path / "cache"
     for file in folder.iterdir():
         file.unlink()
     cleared = (

@@ -121,7 +121,7 @@ def make_stream(
     def make(name: str, source: FakeSource, model: FakeModel, rate: Any = None, sinks: Any = (), **rule: Any):
         # A test waits as long as it likes.
         full = Rule(name, f"model of {name}", **{"target": 3600.0, **rule})
-        crew = Crew({1: model})  # type: ignore[dict-item]
+        crew = Crew({1: model}, 1)  # type: ignore[dict-item]
         stream = Stream(full, source, crew, dispatcher, metrics, rate=rate, sinks=sinks)
         made.append((stream, model))
         return stream

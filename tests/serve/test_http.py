@@ -444,7 +444,7 @@ def test_several_cameras_share_the_models_of_one_crew(config, model, clip, monke
     cameras = (*config.cameras, CameraConfig("second", str(clip), priority=2.0, policy="queue", depth=3))
     wanted = replace(config, cameras=cameras, model=replace(config.model, threads=2))
     service = Service(wanted)
-    assert loaded == [1, 2]  # a frame per core, and one over all cores
+    assert loaded == [2, 1]  # one frame over all cores, and a frame per core
     assert [stream.name for stream in service._streams] == ["clip", "second"]
     rules = service._dispatcher.to_dict()["streams"]
     assert [(r["policy"], r["priority"]) for r in rules] == [("latest", 1.0), ("queue", 2.0)]

@@ -190,3 +190,17 @@ def test_a_camera_that_went_silent_is_no_load_and_nothing_is_kept_free_for_it() 
     for name in ("c0", "c1"):
         scheduler.offer(name, 60.0, 60.0)
     assert len(scheduler.decide(60.0).jobs) == 2
+
+
+def test_the_share_that_is_shown_is_of_the_time_used() -> None:
+    """Not of the time by priority, which moves up when a stream begins after a silence."""
+    table = CostTable()
+    table.measured("m", 1, 1, 0.01)
+    scheduler = Scheduler([Rule("high", "m", priority=4.0), Rule("low", "m")], table, 1)
+    for i in range(40):
+        for name in ("low", "high"):
+            scheduler.offer(name, i / 10, i / 10)
+        for k in range(2):
+            (job,) = scheduler.decide(i / 10 + k * 0.01).jobs
+            scheduler.finished(job, i / 10 + (k + 1) * 0.01)
+    assert [s["share"] for s in scheduler.to_dict(4.0)["streams"]] == [0.5, 0.5]

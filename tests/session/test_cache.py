@@ -19,16 +19,6 @@ from edgerun.session import Session
 from shared_material import needs_shared, shared
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of this test's own, that keeps every model, however fast it is set up."""
-    place = tmp_path / "cache"
-    monkeypatch.setenv("EDGERUN_CACHE", "on")
-    monkeypatch.setenv("EDGERUN_CACHE_DIR", str(place))
-    monkeypatch.setattr(cache, "WORTH_SECONDS", 0.0)
-    return place
-
-
 def from_cache(session: Session) -> bool:
     return from_image(session) or session._cached is not None
 
@@ -64,7 +54,7 @@ def damaged(data: bytes, kind: str) -> bytes:
 
 @pytest.mark.parametrize("shapes", [None, {"image": (2, 24, 24, 3)}])
 def test_the_second_start_is_the_first(
-    folder: Path, classifier: bytes, shapes: dict[str, tuple[int, ...]] | None
+    cache_folder: Path, classifier: bytes, shapes: dict[str, tuple[int, ...]] | None
 ) -> None:
     first, second = (Session(classifier, shapes=shapes) for _ in range(2))
     assert (from_cache(first), from_image(second)) == (False, True)
@@ -72,15 +62,17 @@ def test_the_second_start_is_the_first(
     assert not from_image(second)  # what was told is not in an image
 
 
-def test_without_its_image_a_plan_is_bound_and_its_image_made_again(folder: Path, classifier: bytes) -> None:
+def test_without_its_image_a_plan_is_bound_and_its_image_made_again(
+    cache_folder: Path, classifier: bytes
+) -> None:
     wanted = Session(classifier).fingerprint()
-    entry_of(folder, "image").unlink()
+    entry_of(cache_folder, "image").unlink()
     again = Session(classifier)
     assert from_cache(again) and not from_image(again) and again.fingerprint() == wanted
     assert from_image(Session(classifier))
 
 
-def test_a_session_from_an_image_outlives_the_cache(folder: Path, classifier: bytes) -> None:
+def test_a_session_from_an_image_outlives_the_cache(cache_folder: Path, classifier: bytes) -> None:
     first, second = (Session(classifier) for _ in range(2))
     assert from_image(second)
     cache.clear()
@@ -89,7 +81,7 @@ def test_a_session_from_an_image_outlives_the_cache(folder: Path, classifier: by
     assert told(second) == told(first)
 
 
-def test_twins_of_an_image_remember_apart(folder: Path, stateful: bytes) -> None:
+def test_twins_of_an_image_remember_apart(cache_folder: Path, stateful: bytes) -> None:
     first, second = (Session(stateful) for _ in range(2))
     assert from_image(second)
     twin = second.twin()
@@ -106,7 +98,7 @@ def test_twins_of_an_image_remember_apart(folder: Path, stateful: bytes) -> None
 
 
 def test_a_file_is_known_without_being_read(
-    folder: Path, tmp_path: Path, classifier: bytes, make_classifier: Callable[..., bytes],
+    cache_folder: Path, tmp_path: Path, classifier: bytes, make_classifier: Callable[..., bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     place = tmp_path / "model.tflite"
@@ -124,7 +116,7 @@ def test_a_file_is_known_without_being_read(
 
 
 def test_a_file_that_changed_is_not_taken_for_the_model(
-    folder: Path, tmp_path: Path, classifier: bytes, make_classifier: Callable[..., bytes],
+    cache_folder: Path, tmp_path: Path, classifier: bytes, make_classifier: Callable[..., bytes],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(cache, "_SETTLED_SECONDS", -1.0)
@@ -141,14 +133,14 @@ def test_a_file_that_changed_is_not_taken_for_the_model(
 
 @pytest.mark.parametrize("kind", ["empty", "cut", "text", "flipped", "newer", "swapped", "writable"])
 def test_a_damaged_image_is_made_again(
-    folder: Path, classifier: bytes, make_classifier: Callable[..., bytes], kind: str
+    cache_folder: Path, classifier: bytes, make_classifier: Callable[..., bytes], kind: str
 ) -> None:
     wanted = Session(classifier).fingerprint()
-    entry = entry_of(folder, "image")
+    entry = entry_of(cache_folder, "image")
     whole = entry.read_bytes()
     if kind == "swapped":
         Session(make_classifier(side=20))
-        (other,) = set(folder.glob("*.image")) - {entry}
+        (other,) = set(cache_folder.glob("*.image")) - {entry}
         other.replace(entry)
     elif kind == "writable":
         entry.chmod(0o666)
@@ -160,9 +152,9 @@ def test_a_damaged_image_is_made_again(
     assert from_image(Session(classifier))
 
 
-def test_every_flipped_bit_of_an_image_is_seen(folder: Path, classifier: bytes) -> None:
+def test_every_flipped_bit_of_an_image_is_seen(cache_folder: Path, classifier: bytes) -> None:
     Session(classifier)
-    entry = entry_of(folder, "image")
+    entry = entry_of(cache_folder, "image")
     whole, chance = entry.read_bytes(), np.random.default_rng(5)
     key = whole[72 : 72 + int.from_bytes(whole[64:72], "little")].decode()
     assert Image(str(entry), key)
@@ -172,7 +164,7 @@ def test_every_flipped_bit_of_an_image_is_seen(folder: Path, classifier: bytes) 
             Image(str(entry), key)
 
 
-def test_other_shapes_are_made_from_the_file(folder: Path, classifier: bytes) -> None:
+def test_other_shapes_are_made_from_the_file(cache_folder: Path, classifier: bytes) -> None:
     first, second = (Session(classifier) for _ in range(2))
     image = np.random.default_rng(3).integers(-128, 128, (3, 24, 24, 3), np.int8)
     (a,), (b,) = first.run(image).values(), second.run(image).values()
@@ -181,10 +173,10 @@ def test_other_shapes_are_made_from_the_file(folder: Path, classifier: bytes) ->
 
 
 @pytest.mark.parametrize("kind", ["empty", "cut", "text", "flipped", "newer", "sealed"])
-def test_a_damaged_entry_is_made_again(folder: Path, classifier: bytes, kind: str) -> None:
+def test_a_damaged_entry_is_made_again(cache_folder: Path, classifier: bytes, kind: str) -> None:
     wanted = Session(classifier).fingerprint()
-    entry_of(folder, "image").unlink()
-    entry = entry_of(folder, "plan")
+    entry_of(cache_folder, "image").unlink()
+    entry = entry_of(cache_folder, "plan")
     whole = entry.read_bytes()
     entry.write_bytes(damaged(whole, kind))
     again = Session(classifier)
@@ -194,7 +186,7 @@ def test_a_damaged_entry_is_made_again(folder: Path, classifier: bytes, kind: st
 
 
 def test_what_decides_the_plan_is_in_the_key(
-    folder: Path, classifier: bytes, monkeypatch: pytest.MonkeyPatch
+    cache_folder: Path, classifier: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = classifier
     keys = [cache.key_of(data, "m.tflite", None, None), cache.key_of(data + b"\0", "m.tflite", None, None)]
@@ -216,7 +208,7 @@ def test_what_decides_the_plan_is_in_the_key(
 
 
 def test_the_version_of_onnx_is_in_the_keys_of_its_models(
-    folder: Path, classifier: bytes, monkeypatch: pytest.MonkeyPatch
+    cache_folder: Path, classifier: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert onnx.__version__ in cache._onnx_version()
     files = [(classifier, "m.tflite"), (b"\x08\x08 a model of onnx", "m.onnx")]
@@ -244,15 +236,15 @@ def test_a_changed_build_has_other_keys(name: str, tmp_path: Path, monkeypatch: 
 
 
 def test_a_package_without_files_keeps_nothing(
-    folder: Path, classifier: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cache_folder: Path, classifier: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cache, "__file__", str(tmp_path / "bundle.zip" / "cache.py"))
     assert not any(from_cache(Session(classifier)) for _ in range(2))
-    assert not folder.exists()
+    assert not cache_folder.exists()
 
 
 def test_a_plan_is_bound_to_the_instruction_set_of_the_start(
-    folder: Path, classifier: bytes, monkeypatch: pytest.MonkeyPatch
+    cache_folder: Path, classifier: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = Session(classifier).fingerprint()
     monkeypatch.setenv("EDGERUN_ISA", "generic")
@@ -261,39 +253,39 @@ def test_a_plan_is_bound_to_the_instruction_set_of_the_start(
     assert {b.kernel for b in generic._program.steps if b.step.verb == "conv"} == {"generic"}  # type: ignore[union-attr]
 
 
-def test_a_model_with_weights_in_other_files_is_not_kept(folder: Path) -> None:
+def test_a_model_with_weights_in_other_files_is_not_kept(cache_folder: Path) -> None:
     assert cache.key_of(b"\x08\x08 \x0a\x08location\x12\x01w", "m.onnx", None, None) is None
 
 
 @pytest.mark.parametrize("place", ["file", "below_a_file", "off"])
 def test_without_a_folder_all_is_as_before(
-    folder: Path, classifier: bytes, place: str, monkeypatch: pytest.MonkeyPatch
+    cache_folder: Path, classifier: bytes, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder.write_bytes(b"")  # no folder can be made here, not even by root
+    cache_folder.write_bytes(b"")  # no cache_folder can be made here, not even by root
     if place == "below_a_file":
-        monkeypatch.setenv("EDGERUN_CACHE_DIR", str(folder / "deeper"))
+        monkeypatch.setenv("EDGERUN_CACHE_DIR", str(cache_folder / "deeper"))
     if place == "off":
-        folder.unlink()
+        cache_folder.unlink()
         monkeypatch.setenv("EDGERUN_CACHE", "off")
     sessions = [Session(classifier) for _ in range(2)]
     assert not any(map(from_cache, sessions))
     assert sessions[0].fingerprint() == sessions[1].fingerprint()
-    assert not folder.is_dir()
+    assert not cache_folder.is_dir()
 
 
 def test_a_full_disk_leaves_nothing_behind(
-    folder: Path, classifier: bytes, monkeypatch: pytest.MonkeyPatch
+    cache_folder: Path, classifier: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     assert not from_cache(Session(classifier)) and not from_cache(Session(classifier))
-    assert list(folder.iterdir()) == []
+    assert list(cache_folder.iterdir()) == []
 
 
 def test_what_was_not_used_for_longest_goes(
-    folder: Path, make_classifier: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+    cache_folder: Path, make_classifier: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = [make_classifier(side=side) for side in (20, 24, 28)]
     Session(models[0])
@@ -309,7 +301,7 @@ def test_what_was_not_used_for_longest_goes(
     assert not from_cache(Session(models[1]))
 
 
-def test_clear_removes_all(folder: Path, classifier: bytes) -> None:
+def test_clear_removes_all(cache_folder: Path, classifier: bytes) -> None:
     Session(classifier)
     size = sum(size for _, size, _ in cache.entries())
     assert cache.clear() == size > 0
@@ -325,7 +317,7 @@ def _start(task: tuple[bytes, int]) -> list[str]:
     return found
 
 
-def test_processes_write_at_once(folder: Path, classifier: bytes) -> None:
+def test_processes_write_at_once(cache_folder: Path, classifier: bytes) -> None:
     wanted = Session(classifier).fingerprint()
     with multiprocessing.get_context("fork").Pool(4) as pool:
         found = pool.map(_start, [(classifier, 8)] * 4)
@@ -347,13 +339,13 @@ def test_processes_write_at_once(folder: Path, classifier: bytes) -> None:
         )
     ],
 )
-def test_shared_models_answer_the_same(folder: Path, place: str) -> None:
+def test_shared_models_answer_the_same(cache_folder: Path, place: str) -> None:
     first, second = (Session(shared(place)) for _ in range(2))
     assert (from_cache(first), from_cache(second)) == (False, True)
     assert told(first) == told(second)
 
 
-def test_what_cannot_be_opened_is_refused_each_time(folder: Path, classifier: bytes) -> None:
+def test_what_cannot_be_opened_is_refused_each_time(cache_folder: Path, classifier: bytes) -> None:
     for _ in range(2):
         with pytest.raises(ModelError):
             Session(classifier[:200])

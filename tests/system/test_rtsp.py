@@ -107,7 +107,7 @@ def serve() -> Iterator[Callable[[str, str], Stream]]:
         source = open_source(spec, name)
         dispatchers.append(Dispatcher(1))
         dispatchers[-1].start()
-        crew = Crew({1: Blank()})  # type: ignore[dict-item]
+        crew = Crew({1: Blank()}, 1)  # type: ignore[dict-item]
         streams.append(Stream(Rule(name, "blank", 10.0), source, crew, dispatchers[-1], Metrics()))
         streams[-1].start()
         return streams[-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,16 +14,23 @@ _MEASURE_SECONDS = 0.2
 
 
 class Crew:
-    """Instances of one model: for one frame on one core as many as there are cores, for one frame over all
-    cores one. They share packed weights with their like.
+    """Instances of one model, as many of each shape as can run at the same time on `cores` cores.
 
-    models: by threads of a run, one instance each; further ones are its twins, made when they are needed.
+    models: by threads of a run, one instance each; the further ones are its twins, which share its weights.
     """
 
-    def __init__(self, models: Mapping[int, Model]) -> None:
+    def __init__(self, models: Mapping[int, Model], cores: int) -> None:
         self._models = dict(models)
-        self._free = {threads: [model] for threads, model in models.items()}
-        self._lock = threading.Lock()
+        # Made now, since a frame should neither wait for a twin nor find that there is no memory for it.
+        self._free = {
+            threads: [model, *(model.twin() for _ in range(cores // threads - 1))]
+            for threads, model in models.items()
+        }
+
+    @property
+    def shapes(self) -> tuple[int, ...]:
+        """The threads of a run that there are instances for."""
+        return tuple(self._models)
 
     @property
     def model(self) -> Model:
@@ -33,15 +39,13 @@ class Crew:
 
     @contextmanager
     def member(self, threads: int) -> Iterator[Model]:
-        """An instance that nobody else has meanwhile."""
-        with self._lock:
-            free = self._free[threads]
-            model = free.pop() if free else self._models[threads].twin()
+        """An instance that nobody else has meanwhile. IndexError where more run than there are cores for."""
+        free = self._free[threads]
+        model = free.pop()
         try:
             yield model
         finally:
-            with self._lock:
-                free.append(model)
+            free.append(model)
 
     def measure(self) -> dict[tuple[int, int], float]:
         """Seconds of a run by (threads, frames): the median of some, after one to warm up."""

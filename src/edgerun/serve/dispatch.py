@@ -10,7 +10,6 @@ counted.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
@@ -23,8 +22,6 @@ from edgerun.serve.crew import Crew
 from edgerun.serve.scheduler import Dropped, Job, Rule, Scheduler
 from edgerun.vision.frame import Frame
 from edgerun.vision.model import Model
-
-_log = logging.getLogger(__name__)
 
 _REMEMBERED = 64
 
@@ -84,13 +81,11 @@ class Dispatcher:
 
     def add(self, rule: Rule, crew: Crew, consumer: Consumer) -> None:
         """Takes a stream in; a model that is new here is measured first, which takes a few of its runs."""
-        if rule.model not in self._crews:
-            for (threads, frames), seconds in crew.measure().items():
-                if threads <= self.cores:
-                    with self._lock:
-                        self._costs.measured(rule.model, threads, frames, seconds)
-            self._crews[rule.model] = crew
+        measured = {} if rule.model in self._crews else crew.measure()
         with self._lock:
+            for (threads, frames), seconds in measured.items():
+                self._costs.measured(rule.model, threads, frames, seconds)
+            self._crews.setdefault(rule.model, crew)
             self._consumers[rule.name] = consumer
             self._scheduler.add(rule)
 
@@ -165,8 +160,10 @@ class Dispatcher:
                 if decision.jobs or decision.dropped:
                     self._room.notify_all()
                 self._own_seconds += time.monotonic() - now
-                self._work.notify(max(len(self._jobs) - 1, 0))
-                if not self._jobs:
+                if self._jobs:
+                    # One job is for this worker; one worker more has to wait for the moment that was named.
+                    self._work.notify(len(self._jobs) - 1 + (decision.wake_at is not None))
+                else:
                     wait = None if decision.wake_at is None else max(decision.wake_at - time.monotonic(), 0.0)
                     self._work.wait(wait)
             return None

@@ -79,15 +79,6 @@ class Sink(Protocol):
         """Never waits and never raises; called by several threads."""
 
 
-@dataclass(eq=False)
-class _Pending:
-    """A frame that is worked on; its results are published when those before it were."""
-
-    frame: Frame
-    done: bool = False
-    result: Result | None = None
-
-
 class Stream:
     """A camera that runs. `source` is open; it is closed here, by the thread that reads it.
 
@@ -122,7 +113,8 @@ class Stream:
         self._sinks = tuple(sinks)
         self._next_number = 0
         self._accuracy = PrecisionRecall()  # counts only frames whose truth is known
-        self._pending: deque[_Pending] = deque()
+        self._begun: deque[int] = deque()  # numbers of frames that are worked on, in their order
+        self._done: dict[int, Result | None] = {}  # what waits for a frame before it
         self._publishing = threading.Lock()
         self._to_draw: Mailbox[Result] = Mailbox()
         self._stop = threading.Event()
@@ -227,7 +219,7 @@ class Stream:
 
     def begun(self, frame: Frame) -> None:
         """The frame's turn to be published is after those that began before it."""
-        self._pending.append(_Pending(frame))
+        self._begun.append(frame.number)
 
     def dropped(self, frame: Frame, reason: str) -> None:
         """The frame has no result."""
@@ -247,11 +239,9 @@ class Stream:
                 self._model_error = str(error)
                 self._log_failure(error)
         with self._publishing:
-            for pending in self._pending:
-                if pending.frame is frame:
-                    pending.done, pending.result = True, result
-            while self._pending and self._pending[0].done:
-                ready = self._pending.popleft().result
+            self._done[frame.number] = result
+            while self._begun and self._begun[0] in self._done:
+                ready = self._done.pop(self._begun.popleft())
                 if ready is not None:
                     self._publish(ready)
 

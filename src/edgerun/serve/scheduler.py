@@ -101,7 +101,8 @@ class _Stream:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.frames: deque[Waiting] = deque()
-        self.used = 0.0  # seconds of one core so far, by priority: what fair shares compare
+        self.used = 0.0  # seconds by priority, moved up after a silence: what fair shares compare
+        self.seconds = 0.0  # of one core so far, as predicted
         self.gap: float | None = None  # between frames, on average
         self.delay = 0.0  # from capture to arrival, on average
         self.last = -math.inf  # when the newest frame was captured
@@ -171,12 +172,12 @@ class Scheduler:
 
     def to_dict(self, now: float) -> dict[str, Any]:
         """Load, and by stream what it wants, how much waits, and its share of the time used so far."""
-        used = sum(s.used * s.rule.priority for s in self._streams.values())
+        seconds = sum(s.seconds for s in self._streams.values())
         streams = [
             {
                 "name": s.rule.name, "model": s.rule.model, "target_ms": s.rule.target * 1e3,
                 "priority": s.rule.priority, "policy": s.rule.policy, "waiting": len(s.frames),
-                "running": s.running, "share": round(s.used * s.rule.priority / used, 3) if used else 0.0,
+                "running": s.running, "share": round(s.seconds / seconds, 3) if seconds else 0.0,
                 "gap_ms": None if s.gap is None else round(s.gap * 1e3, 2),
             }
             for s in self._streams.values()
@@ -350,3 +351,4 @@ class Scheduler:
             s.frames.popleft()
             s.running += 1
             s.used += seconds / s.rule.priority
+            s.seconds += seconds

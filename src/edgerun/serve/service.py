@@ -9,8 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,7 +51,7 @@ class Service:
         self._sinks: list[JsonLines] = []
         try:
             crew = _load_crew(config, self._metrics)
-            self._dispatcher = Dispatcher(config.model.threads or default_threads())
+            self._dispatcher = Dispatcher(max(crew.shapes))
             if config.events is not None:
                 self._sinks.append(JsonLines(config.events, self._metrics))
             for camera in config.cameras:
@@ -138,29 +137,15 @@ def _load_crew(config: ServeConfig, metrics: Metrics) -> Crew:
     """The model for one core and for all of them."""
     wanted = config.model
     cores = wanted.threads or default_threads()
-    models = {}
-    for threads in sorted({1, cores}):
-        # What the card has to say is said once.
-        with _quiet(logging.getLogger("edgerun.vision.model"), threads < cores):
-            models[threads] = load(
-                wanted.path,
-                labels=wanted.labels,
-                threads=threads,
-                backend=cast(Any, wanted.backend),
-                threshold=wanted.threshold,
-            )
-    metrics.add_model(models[cores].name, _sha256(wanted.path))
-    return Crew(models)
-
-
-@contextmanager
-def _quiet(logger: logging.Logger, wanted: bool) -> Iterator[None]:
-    before = logger.disabled
-    logger.disabled = before or wanted
-    try:
-        yield
-    finally:
-        logger.disabled = before
+    backend = cast(Any, wanted.backend)
+    model = load(
+        wanted.path, labels=wanted.labels, threads=cores, backend=backend, threshold=wanted.threshold
+    )
+    models = {cores: model}
+    if cores > 1:
+        models[1] = load(wanted.path, threads=1, backend=backend, card=model.card)
+    metrics.add_model(model.name, _sha256(wanted.path))
+    return Crew(models, cores)
 
 
 def _rule(camera: CameraConfig, model: str) -> Rule:

@@ -106,17 +106,21 @@ def load(
     backend: Literal["edgerun", "litert", "onnxruntime"] = "edgerun",
     threshold: float | None = None,
     top: int | None = None,
+    card: Card | None = None,
 ) -> Model:
     """The model at `path` with its card; what is given here goes before what the card says.
 
-    labels: a .txt or .pbtxt file. threshold: lowest score of a detection. top: classes shown.
+    labels: a .txt or .pbtxt file. threshold: lowest score of a detection. top: classes shown. card: of the
+    same model, loaded before, so that it is not looked up, and told, again.
     Raises ModelError, ConfigError.
     """
     path = Path(path)
     session = Session(path, threads=threads, backend=backend)
-    card = resolve_card(
-        path, session.inputs, session.outputs, session.operators, session.metadata
-    )
+    known = card is not None
+    if card is None:
+        card = resolve_card(
+            path, session.inputs, session.outputs, session.operators, session.metadata
+        )
     given: dict[str, Any] = {"threshold": threshold, "top": top}
     if labels is not None:
         given["labels"] = Labels.read(labels)
@@ -125,7 +129,8 @@ def load(
         model = Model(session, card, path.stem)
     except ModelError as error:
         raise ModelError(f"{path.name}: {error}") from error
-    _log.info("%s: %s, %s.", path.name, card.task, card.source)
-    for note in card.notes:
-        _log.warning("%s: %s.", path.name, note)
+    if not known:
+        _log.info("%s: %s, %s.", path.name, card.task, card.source)
+        for note in card.notes:
+            _log.warning("%s: %s.", path.name, note)
     return model
