@@ -88,8 +88,6 @@ Isa isa_from_name(const std::string& name) {
 
 bool isa_detected(Isa isa) { return (detected() & bit(isa)) != 0; }
 
-bool isa_allowed(Isa isa, Isa cap) { return isa <= cap && isa_detected(isa); }
-
 Isa isa_best() {
   for (int i = kIsaCount - 1; i > 0; --i) {
     if (isa_detected(static_cast<Isa>(i))) return static_cast<Isa>(i);

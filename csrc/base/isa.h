@@ -33,9 +33,6 @@ Isa isa_from_name(const std::string& name);
 // it; permission is asked for by amx_permitted().
 bool isa_detected(Isa isa);
 
-// True when `isa` is detected and not above `cap`.
-bool isa_allowed(Isa isa, Isa cap);
-
 // The best cap of this machine: everything it has.
 Isa isa_best();
 

@@ -21,15 +21,18 @@ struct KernelInfo {
   Isa isa;
 };
 
+// Whether this process may run the kernel: tiles need the system's permission, too.
+inline bool is_runnable(const KernelInfo& info) {
+  return isa_detected(info.isa) && (info.isa != Isa::kAmx || amx_permitted());
+}
+
 // The kernels of a folder that this machine may run under `cap`, best first. Never empty: the generic
 // version is always there.
 template <class Kernel>
 std::vector<const Kernel*> allowed_kernels(const std::vector<const Kernel*>& all, Isa cap) {
   std::vector<const Kernel*> allowed;
   for (const Kernel* kernel : all) {
-    if (!isa_allowed(kernel->info.isa, cap)) continue;
-    if (kernel->info.isa == Isa::kAmx && !amx_permitted()) continue;
-    allowed.push_back(kernel);
+    if (kernel->info.isa <= cap && is_runnable(kernel->info)) allowed.push_back(kernel);
   }
   return allowed;
 }

@@ -33,8 +33,7 @@ template <class Kernel>
 const Kernel& chosen_kernel(const StepSpec& spec, const std::vector<const Kernel*>& kernels) {
   for (const Kernel* kernel : kernels) {
     if (spec.kernel != kernel->info.name) continue;
-    check(isa_detected(kernel->info.isa),
-          spec.verb + ": this CPU cannot run the kernel '" + spec.kernel + "'");
+    check(is_runnable(kernel->info), spec.verb + ": the kernel '" + spec.kernel + "' cannot run here");
     return *kernel;
   }
   throw Error(spec.verb + ": there is no kernel called '" + spec.kernel + "'");

@@ -105,8 +105,9 @@ class ConvHybrid : public Op {
     auto* offsets = reinterpret_cast<int32_t*>(context.scratch + sums_bytes_);
     row_sum_.run({args.a, args.a_stride, args.a_signed, args.m, k_, offsets});
     for (int i = 0; i < args.m; ++i) {
-      const int32_t sum = offsets[i] - k_ * zero(context, (row + i) / pixels_);
-      offsets[i] = static_cast<int32_t>(-static_cast<uint32_t>(weight_zero_) * static_cast<uint32_t>(sum));
+      const auto zero_point = static_cast<uint32_t>(zero(context, (row + i) / pixels_));
+      const uint32_t sum = static_cast<uint32_t>(offsets[i]) - static_cast<uint32_t>(k_) * zero_point;
+      offsets[i] = static_cast<int32_t>(-static_cast<uint32_t>(weight_zero_) * sum);
     }
     return offsets;
   }

@@ -22,7 +22,10 @@ class SoftmaxOp : public Op {
       by_ = read_multipliers(spec, "multiplier", 1)[0];
       exp_ = a.blob("exp_points", 513 * 2);
       reciprocal_ = a.blob("reciprocal_points", 513 * 2);
-      check(exp_->data<int16_t>()[512] > 0, "softmax_s16: e^0 must be positive");
+      const auto* points = exp_->data<int16_t>();  // so that a row's sum is positive, and fits
+      check(points[512] == std::numeric_limits<int16_t>::max(), "softmax_s16: e^0 must be 1");
+      check(std::all_of(points, points + 513, [](int16_t e) { return e >= 0; }),
+            "softmax_s16: e^x must not be negative");
     } else {
       exp_ = a.blob("exp_table", 256 * 4);
       check(exp_->data<int32_t>()[0] == std::numeric_limits<int32_t>::max(), "softmax_s16: e^0 must be 1");

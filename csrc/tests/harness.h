@@ -21,6 +21,9 @@ constexpr int kMaxSize = 2 * 128 + 3;  // the widest loop takes 128 bytes at a t
 
 class Random {
  public:
+  Random() = default;
+  explicit Random(uint64_t seed) : state_(seed) {}  // not 0
+
   uint32_t next() {  // xorshift
     state_ ^= state_ << 13;
     state_ ^= state_ >> 7;

@@ -1,8 +1,13 @@
-// Changes the steps of sound models and runs what prepare() takes: step_fuzz FILE COUNT [SEED].
+// Changes the steps of sound models and runs what prepare() takes.
 //
-// FILE holds steps as tests/fuzz/steps.py writes them. Every buffer is exactly as large as its tensor says, so
-// that the address sanitizer sees each byte too many. Anything but an Error is a finding: it ends the program,
-// after the step at work was printed.
+// The steps are in the file that EDGERUN_FUZZ_STEPS names, as tests/fuzz/steps.py writes them. Which step
+// is changed and how is a row of choices. Two programs are made of this file, and both end at a finding,
+// which is anything but an Error, after the step at work was printed:
+//
+//     step_fuzz COUNT [SEED]     draws the choices at random (any compiler)
+//     guided_step_fuzz ...       libFuzzer draws them, so that new code is reached (EDGERUN_LIBFUZZER, Clang)
+//
+// Every buffer is exactly as large as its tensor says: the address sanitizer sees each byte too many.
 #include <unistd.h>
 
 #include <csignal>
@@ -25,7 +30,34 @@ namespace {
 constexpr int64_t kLargestBuffer = 1 << 16;
 constexpr unsigned kHangs = 10;  // seconds
 
-Random rng;
+// Choices from the bytes of an input while there are some, then pseudo-random ones.
+class Choices {
+ public:
+  void restart(const uint8_t* data, size_t size) {
+    data_ = data;
+    end_ = data + size;
+    uint32_t hash = 2166136261u;  // FNV-1a
+    for (size_t i = 0; i < size; ++i) hash = (hash ^ data[i]) * 16777619u;
+    random_ = Random(uint64_t{hash} << 16 | 1);
+  }
+  uint32_t next() {
+    if (end_ - data_ < 2) return random_.next();
+    const uint32_t value = data_[0] | uint32_t{data_[1]} << 8;
+    data_ += 2;
+    return value;
+  }
+  uint32_t word() { return random_.next(); }  // what a buffer is filled with
+  int between(int low, int high) {
+    return low + static_cast<int>(next() % static_cast<uint32_t>(high - low + 1));
+  }
+  bool coin() { return (next() & 1) != 0; }
+
+ private:
+  const uint8_t *data_ = nullptr, *end_ = nullptr;
+  Random random_;
+};
+
+Choices rng;
 
 struct Tensor {
   int64_t bytes = 0;
@@ -318,7 +350,7 @@ void fill(std::vector<std::unique_ptr<std::byte[]>>& buffers, const std::vector<
     buffers.emplace_back(new std::byte[size]);
     const int kind = rng.between(0, 3);
     for (size_t i = 0; i < size; i += 4) {
-      uint32_t word = rng.next();
+      uint32_t word = rng.word();
       if (kind == 0) word &= 3;  // indices
       if (kind == 1) {
         const float real = static_cast<float>(static_cast<int32_t>(word)) * 1e-9f;
@@ -370,43 +402,92 @@ bool attempt(const Vector& step) {
   }
 }
 
-}  // namespace
-}  // namespace edgerun
+// ---- the steps of the file ----
 
-int main(int argc, char** argv) {
-  using namespace edgerun;
-  if (argc < 3) return 2;
-  const std::vector<Vector> all = read_steps(argv[1]);
-  if (all.empty()) return 2;
-  for (const int signal : {SIGABRT, SIGALRM, SIGSEGV, SIGFPE, SIGBUS, SIGILL}) std::signal(signal, on_signal);
-  std::map<std::string, int> taken;
-  for (const Vector& step : all) {
-    at_work = step;
-    if (!attempt(step)) {
+struct Corpus {
+  std::vector<Vector> all;
+  std::vector<std::vector<const Vector*>> by_verb;  // each verb is as likely as another
+  std::map<std::string, long> tried, ran;
+
+  Corpus() {
+    const char* path = std::getenv("EDGERUN_FUZZ_STEPS");
+    if (path != nullptr) all = read_steps(path);
+    if (all.empty()) {
+      std::fprintf(stderr, "EDGERUN_FUZZ_STEPS must name a file of steps.\n");
+      _exit(2);
+    }
+    std::map<std::string, std::vector<const Vector*>> groups;
+    for (const Vector& step : all) groups[step.verb].push_back(&step);
+    for (auto& [verb, steps] : groups) by_verb.push_back(std::move(steps));
+    for (const Vector& step : all) {
+      at_work = step;
+      if (attempt(step)) continue;
       std::fprintf(stderr, "This step is refused as it was written:\n");
       print(step);
-      return 1;
+      _exit(1);
     }
   }
-  if (argc > 3)
-    for (long i = std::atol(argv[3]) * 1000; i > 0; --i) rng.next();
-  std::map<std::string, std::vector<const Vector*>> groups;  // each verb as likely as another
-  for (const Vector& step : all) groups[step.verb].push_back(&step);
-  std::vector<std::vector<const Vector*>> by_verb;
-  for (auto& [verb, steps] : groups) by_verb.push_back(std::move(steps));
-  const long count = std::atol(argv[2]);
-  long ran = 0;
-  for (long i = 0; i < count; ++i) {
-    if (i % 1000 == 0) alarm(kHangs);
+
+  void try_one() {
     const auto& steps = by_verb[static_cast<size_t>(rng.next()) % by_verb.size()];
     at_work = *steps[static_cast<size_t>(rng.next()) % steps.size()];
     for (int k = rng.between(1, 3); k > 0; --k) change(at_work, all);
-    if (attempt(at_work)) {
-      ++ran;
-      ++taken[at_work.verb];
-    }
+    const std::string verb = at_work.verb;
+    ++tried[verb];
+    if (attempt(at_work)) ++ran[verb];
   }
-  std::printf("%ld vectors of %zu steps, %ld ran\n", count, all.size(), ran);
-  for (const auto& [verb, times] : taken) std::printf("  %-24s %d\n", verb.c_str(), times);
+
+  void report() {
+    long count = 0, taken = 0;
+    for (const auto& [verb, times] : tried) count += times;
+    for (const auto& [verb, times] : ran) taken += times;
+    std::printf("%ld vectors of %zu steps, %ld ran\n", count, all.size(), taken);
+    for (const auto& [verb, times] : tried)
+      std::printf("  %-24s %9ld tried %9ld ran\n", verb.c_str(), times, ran[verb]);
+    std::fflush(stdout);
+  }
+};
+
+Corpus& corpus() {
+  static auto* const steps = new Corpus;  // lives until the last report
+  return *steps;
+}
+
+}  // namespace
+}  // namespace edgerun
+
+#ifdef EDGERUN_LIBFUZZER
+
+extern "C" void __sanitizer_set_death_callback(void (*callback)());
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  edgerun::corpus();
+  __sanitizer_set_death_callback([] { edgerun::print(edgerun::at_work); });
+  std::atexit([] { edgerun::corpus().report(); });
   return 0;
 }
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  edgerun::rng.restart(data, size);
+  edgerun::corpus().try_one();
+  return 0;
+}
+
+#else
+
+int main(int argc, char** argv) {
+  using namespace edgerun;
+  if (argc < 2) return 2;
+  for (const int signal : {SIGABRT, SIGALRM, SIGSEGV, SIGFPE, SIGBUS, SIGILL}) std::signal(signal, on_signal);
+  Corpus& steps = corpus();
+  if (argc > 2)
+    for (long i = std::atol(argv[2]) * 1000; i > 0; --i) rng.next();
+  const long count = std::atol(argv[1]);
+  for (long i = 0; i < count; ++i) {
+    if (i % 1000 == 0) alarm(kHangs);
+    steps.try_one();
+  }
+  steps.report();
+  return 0;
+}
+
+#endif

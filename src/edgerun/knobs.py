@@ -44,6 +44,7 @@ KNOBS = (
     Knob("EDGERUN_MAX_ARENA_MB", "2048", "A model whose activations need more memory is refused."),
     Knob("EDGERUN_MAX_FOLD_MB", "64", "Constant folding never creates a constant larger than this."),
     Knob("EDGERUN_MAX_PROGRAMS", "16", "How many programs a session keeps for inputs of different shapes."),
+    Knob("EDGERUN_MAX_PICTURE_MP", "128", "Pictures and videos of more megapixels are refused, not decoded."),
     Knob("EDGERUN_TOKENS_FILE", "", "File of the tokens that let people look at `serve`, one on each line."),
 )
 _DEFAULTS = {knob.name: knob.default for knob in KNOBS}
@@ -93,6 +94,16 @@ def max_arena_bytes() -> int:
 def max_fold_bytes() -> int:
     """The largest constant that folding may create."""
     return _positive("EDGERUN_MAX_FOLD_MB") << 20
+
+
+def max_picture_pixels() -> int:
+    """How many pixels a picture or a frame of a video may have."""
+    return _positive("EDGERUN_MAX_PICTURE_MP") * 10**6
+
+
+def limit_opencv() -> None:
+    """Lets OpenCV's own readers refuse larger pictures, too; before its first import."""
+    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(max_picture_pixels()))
 
 
 def max_programs() -> int:

@@ -53,6 +53,16 @@ def test_names_that_lead_elsewhere_are_left_out(name: str) -> None:
     assert len(ignored) == 1 and "has a name that" in ignored[0]
 
 
+def test_a_file_without_a_name_is_left_out() -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr(zipfile.ZipInfo(""), b"bad")
+        file.writestr("good.txt", b"good")
+    files, ignored = appended_archive(MODEL + content.getvalue())
+    assert files == {"good.txt": b"good"}
+    assert ignored == ("the file '' behind the model has a name that is not used",)
+
+
 def test_a_folder_is_no_file() -> None:
     assert appended_archive(MODEL + archive({"more/": "", "more/a.txt": "a"})).files == {"more/a.txt": b"a"}
 

@@ -1,4 +1,7 @@
-"""Mutates models until it is told to stop: `PYTHONPATH=tests python -m fuzz --format onnx --seconds 3600`."""
+"""Mutates files until it is told to stop: `PYTHONPATH=tests python -m fuzz --format onnx --seconds 3600`.
+
+A format is one of models, which are loaded and run, or the name of a reader in readers.py.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +14,25 @@ import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from fuzz.attempt import attempt, limits
-from fuzz.seeds import seeds
+from fuzz.readers import BESIDE, READERS
+from fuzz.seeds import Seeds, seeds
+from fuzz.values import changed_file
 
-FORMATS = ("tflite", "onnx", "edgerun")
+FORMATS = ("tflite", "onnx", "edgerun", *BESIDE)
+Mutation = Callable[[bytes, random.Random], bytes]
 _HANGS = 10  # seconds that one model may take
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("--format", choices=FORMATS, default="tflite")
+    parser.add_argument("--list", action="store_true", help="print the formats, and stop")
+    parser.add_argument("--list-readers", action="store_true", help="print those of fuzz.guided, and stop")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0, help="of the first model; each has the next one")
     parser.add_argument("--count", type=int, default=1 << 62, help="of models, at most")
@@ -37,6 +47,9 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """The number of failures, at most 1."""
     options = _arguments()
+    if options.list or options.list_readers:
+        print(*(FORMATS if options.list else READERS))
+        return 0
     if options.memory:
         import resource
 
@@ -52,9 +65,8 @@ def main() -> int:
 
 def _fuzz(options: argparse.Namespace, folder: Path) -> tuple[Counter[str], Counter[str]]:
     """How many models came how far, and what came out that is no error of ours."""
-    mutated = importlib.import_module(f"fuzz.mutate_{options.format}").mutated
-    models = [m for m in seeds(options.format, options.shared) if options.only in m[0]]
-    now = folder / f"now.{options.format}"
+    models, mutated, read, suffix = _of_format(options)
+    now = folder / f"now{suffix}"
     seen: Counter[str] = Counter()
     found: Counter[str] = Counter()
     end = time.monotonic() + options.seconds
@@ -70,16 +82,26 @@ def _fuzz(options: argparse.Namespace, folder: Path) -> tuple[Counter[str], Coun
         now.write_bytes(data)
         faulthandler.dump_traceback_later(_HANGS, exit=True)
         try:
-            seen[attempt(now, seed, options.verify)] += 1
+            seen[read(now, seed)] += 1
         except (Exception, RecursionError) as error:
             key = _key(error)
             found[key] += 1
             if found[key] == 1:
                 print(f"\n== seed {seed}, {name}: {key}", file=sys.stderr)
                 traceback.print_exc()
-                now.replace(folder / f"{seed}.{options.format}")
+                now.replace(folder / f"{seed}{suffix}")
         faulthandler.cancel_dump_traceback_later()
     return seen, found
+
+
+def _of_format(options: argparse.Namespace) -> tuple[Seeds, Mutation, Callable[[Path, int], str], str]:
+    """The sound files, what changes them, what is done with a changed one, and its suffix."""
+    if reader := READERS.get(options.format):
+        files: Seeds = [(f"sound file {i}", partial(bytes, data)) for i, data in enumerate(reader.sound())]
+        return files, changed_file, lambda path, _: reader.attempt(path), reader.suffix
+    mutated = importlib.import_module(f"fuzz.mutate_{options.format}").mutated
+    models = [m for m in seeds(options.format, options.shared) if options.only in m[0]]
+    return models, mutated, lambda path, seed: attempt(path, seed, options.verify), f".{options.format}"
 
 
 def _key(error: BaseException) -> str:

@@ -12,6 +12,7 @@ import pytest
 from edgerun.formats.tflite_reader import read_model
 from edgerun.formats.tflite_writer import write_model
 from fuzz.decode_tflite import decode
+from fuzz.readers import BESIDE
 from fuzz.seeds import seeds
 from shared_material import needs_shared, shared
 
@@ -25,6 +26,7 @@ def fuzz(*arguments: str) -> str:
         [sys.executable, "-m", "fuzz", "--seconds", "300", *arguments],
         capture_output=True,
         text=True,
+        errors="replace",  # FFmpeg repeats what a file says
         timeout=600,
         check=False,
         env={**os.environ, "PYTHONPATH": path},
@@ -42,6 +44,11 @@ def test_mutated_models_raise_our_errors_alone(seed: int) -> None:
 @pytest.mark.parametrize("format", ["onnx", "edgerun"])
 def test_mutated_files_of_the_other_formats(format: str) -> None:
     assert "'ran'" in fuzz("--format", format, "--seed", "1", "--count", str(COUNT))
+
+
+@pytest.mark.parametrize("format", BESIDE)
+def test_files_beside_models_raise_our_errors_alone(format: str) -> None:
+    assert "'ran'" in fuzz("--format", format, "--seed", "1", "--count", "400")
 
 
 @pytest.mark.parametrize("folder", [pytest.param("models", marks=needs_shared)])

@@ -87,3 +87,27 @@ def changed_data(data: bytes, rng: random.Random) -> bytes:
             piece = struct.pack("<Q", integer("q", rng) & ((1 << 64) - 1))[:size]
         changed[at : at + len(piece)] = piece
     return bytes(changed[: len(data)])
+
+
+_PIECES = (
+    *(b"[", b"[" * 2000, b"{", b"}", b'"', b"'", b"\\", b"\n", b"\r\n", b"\0"),
+    *(b"=", b".", b":", b",", b"#", b"-"),
+    *(b"9" * 5000, b"1e400", b"nan", b"inf", b"-1", b"0x" + b"f" * 40, b"true", b"0001-01-01", b"2" * 30),
+    *(b"\xff", b"\xef\xbb\xbf", "\u2028é\U0001f600".encode(), b"a." * 40, b" " * 3000, b"x" * 3000),
+)
+
+
+def changed_file(data: bytes, rng: random.Random) -> bytes:
+    """Bytes changed, or pieces put in that mean something in text files; both, often."""
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        if rng.random() < 0.5 and len(data) > 9:
+            data = changed_bytes(data, rng)
+            continue
+        at = rng.randrange(len(data) + 1)
+        end = at + rng.choice((0, 0, 1, 2, 5))
+        piece = rng.choice(_PIECES)
+        if rng.random() < 0.2:
+            begin = rng.randrange(len(data) + 1)
+            piece = data[begin : begin + rng.randrange(60)] * rng.choice((1, 1, 2, 50))
+        data = data[:at] + piece + data[end:]
+    return data

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,8 +13,9 @@ import edgerun
 from edgerun import _engine
 from edgerun.artifact import compile_model
 from edgerun.errors import FormatError, ModelError, UnsupportedOperatorError
+from edgerun.ir.normalize import L2Normalization
 from edgerun.ir.reduction import ReduceProd
-from edgerun.ir.types import INT8, Element, Quantization, TensorType
+from edgerun.ir.types import INT8, UINT8, Element, Quantization, TensorType
 from fuzz.mutate_edgerun import mended
 
 
@@ -60,3 +63,39 @@ def test_a_product_of_quanta_gives_quanta():
     x = TensorType((2, 3), INT8, Quantization.of(np.float32(0.5)))
     with pytest.raises(UnsupportedOperatorError, match="quantised tensor"):
         ReduceProd(Element(INT8), (0,)).infer(x)
+
+
+def test_rows_of_bytes_that_are_no_quanta_are_not_normalised():
+    """A table of lengths was made with a scale that is not there."""
+    plain, quanta = TensorType((2, 3), UINT8, None), Element(UINT8, Quantization.of(np.float32(0.5)))
+    with pytest.raises(UnsupportedOperatorError, match="L2Normalization of 2x3:uint8"):
+        L2Normalization(quanta).infer(plain)
+
+
+def test_a_kernel_that_the_process_may_not_run_is_refused():
+    """A stack for signals that is too small for the state of AMX makes Linux refuse its tiles. A step that
+    asked for them by name, as one of an image does that another process made, ended the process."""
+    if "amx" not in _engine.isas():
+        pytest.skip("This processor has no AMX.")
+    done = subprocess.run([sys.executable, "-c", _WITHOUT_TILES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "the kernel 'amx' cannot run here" in done.stdout
+
+
+_WITHOUT_TILES = """
+import ctypes
+class Stack(ctypes.Structure):
+    _fields_ = [("sp", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t)]
+libc = ctypes.CDLL(None)
+memory = ctypes.create_string_buffer(1 << 12)
+stack = Stack(ctypes.addressof(memory), 0, 1 << 12)
+assert libc.sigaltstack(ctypes.byref(stack), None) == 0
+from edgerun import _engine
+assert not _engine.amx_permitted()
+tensor = (0, 0, 4, (1, 4), "int8")
+step = {"verb": "conv", "kernel": "amx", "inputs": [tensor], "outputs": [tensor], "attributes": {}}
+try:
+    _engine.Program([step], [1], [4])
+except Exception as error:
+    print(error)
+"""

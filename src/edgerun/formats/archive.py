@@ -54,7 +54,7 @@ def appended_archive(data: bytes) -> Archive:
     ignored: list[str] = []
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+            entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
             for entry in entries[:MAX_FILES]:
                 _read(archive, entry, files, ignored)
     except _FAILURES as error:
@@ -111,7 +111,7 @@ def _read(
 def _objection(entry: zipfile.ZipInfo, files: dict[str, bytes]) -> str:
     """Why a file is not read, "" if it is."""
     name = entry.filename
-    if not name.isprintable() or len(name) > MAX_NAME or "\\" in name or ":" in name:
+    if not name or not name.isprintable() or len(name) > MAX_NAME or "\\" in name or ":" in name:
         return "has a name that is not used"
     if name.startswith("/") or ".." in name.split("/"):
         return "has a name that leads out of its folder"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ def read_onnx(data: bytes, path: str) -> Any:
         model = onnx.load_model_from_string(data)
     except DecodeError as error:
         raise FormatError(f"{path}: not an ONNX model: {error}.") from error
+    if (field := next(_not_text(model), None)) is not None:
+        raise FormatError(f"{path}: not an ONNX model: a field {field!r} is not UTF-8 text.")
     if not model.graph.node and not model.graph.output:
         raise FormatError(f"{path}: not an ONNX model: it has neither operators nor outputs.")
     _load_external(model, path)
@@ -55,6 +58,17 @@ def read_onnx(data: bytes, path: str) -> Any:
         if not any(o.domain not in ("", "ai.onnx") for o in model.opset_import):
             raise FormatError(f"{path}: the onnx package refuses it: {_first_line(error)}") from error
     return model
+
+
+def _not_text(message: Any) -> Iterator[str]:
+    """The names of the text fields whose bytes are no text: protobuf gives these as bytes."""
+    for field, value in message.ListFields():
+        values = value if field.is_repeated else (value,)
+        if field.cpp_type == field.CPPTYPE_MESSAGE:
+            for inner in values:
+                yield from _not_text(inner)
+        elif field.type == field.TYPE_STRING and not all(isinstance(v, str) for v in values):
+            yield field.name
 
 
 def opset_of(model: Any) -> int:

@@ -75,7 +75,7 @@ class L2Normalization(_OfRows):
         (x,) = types
         if x.is_8bit:
             expect(len(x.shape) > 0, f"L2Normalization needs at least one dimension, got {x}.")
-            fits = self.out.dtype == x.dtype and self.out.quantization is not None
+            fits = self.out.dtype == x.dtype and None not in (x.quantization, self.out.quantization)
             supported(fits, f"L2Normalization of {x} gives quantised 8 bits, not {self.out}.")
             return (TensorType(x.shape, self.out.dtype, self.out.quantization),)
         return self._of_float(x)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import field, fields
 from pathlib import Path
@@ -28,8 +27,10 @@ from edgerun.serve.sources import is_file
 from edgerun.serve.sources.address import masked
 from edgerun.serve.toml_lines import line_of
 from edgerun.vision.models import bundled
+from edgerun.vision.text_file import read_toml, short
 
 Tables = dict[str, Any]
+_MOST_ERRORS = 20  # in one message
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -107,14 +108,7 @@ def read_config(
 
 
 def _read(path: Path) -> tuple[str, Tables]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: this is no TOML: {error}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"{path}: the configuration cannot be read: {reason}.") from error
+    text, tables = read_toml(path, "the configuration")
     for section, key in _PATHS:
         _make_absolute(tables.get(section), key, path.parent)
     sinks = tables.get("sinks")
@@ -154,20 +148,22 @@ def _tokens(server: _Server, where: str) -> tuple[str, ...]:
 
 def _sentences(failure: ValidationError, path: Path | None, text: str) -> list[str]:
     """One for each error, by line."""
-    found = [(line_of(text, error["loc"]) or 0, dict(error)) for error in failure.errors()]
-    return [_sentence(path, line, error) for line, error in sorted(found, key=lambda f: f[0])]
+    errors = failure.errors()
+    found = [(line_of(text, error["loc"]) or 0, dict(error)) for error in errors[:_MOST_ERRORS]]
+    more = [f"... and {len(errors) - _MOST_ERRORS} more."] if len(errors) > _MOST_ERRORS else []
+    return [_sentence(path, line, error) for line, error in sorted(found, key=lambda f: f[0])] + more
 
 
 def _sentence(path: Path | None, line: int, error: Tables) -> str:
     """error: pydantic's loc, type, msg, input."""
-    key = ".".join(str(part) for part in error["loc"] if isinstance(part, str))
+    *tables, last = [part for part in error["loc"] if isinstance(part, str)] or [""]
+    key = ".".join([*tables, short(last)])
     where = str(path) if path is not None else "The configuration"
     start = f"{where}{f':{line}' if line else ''}: {key}"
     if error["type"] == "missing":
         return f"{start} is missing."
     if error["type"] == "unexpected_keyword_argument":
-        section = key.rpartition(".")[0]
-        expected = ", ".join(f.name for f in fields(_SECTIONS[section]))
+        expected = ", ".join(f.name for f in fields(_SECTIONS[".".join(tables)]))
         return f"{start} is not known; expected one of {expected}."
     expected = error["msg"][0].lower() + error["msg"][1:]
     return f"{start}: {expected}, got {_shown(key, error['input'])}."
@@ -178,4 +174,4 @@ def _shown(key: str, value: object) -> str:
         return "something else"
     if isinstance(value, dict):
         return "a table"
-    return repr(masked(value) if isinstance(value, str) else value)
+    return short(repr(masked(value) if isinstance(value, str) else value), 200)

@@ -19,7 +19,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -27,6 +27,7 @@ from typing import Any, cast, get_args
 from edgerun.errors import ConfigError
 from edgerun.vision.card import Card, Colour, DetectionDecoder, Resize, Scores, Task
 from edgerun.vision.labels import Labels
+from edgerun.vision.text_file import read_toml, short
 
 
 def apply_toml(path: Path, card: Card) -> Card:
@@ -42,15 +43,10 @@ class _Toml:
 
     def apply(self, card: Card) -> Card:
         """`card` with what the file says instead."""
-        try:
-            tables = tomllib.loads(self.path.read_text(encoding="utf-8"))
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{self.path}: {error}.") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{self.path}: the model card cannot be read: {error}.") from error
+        _, tables = read_toml(self.path, "the model card")
         given = tables.pop("input", {})
         if not isinstance(given, dict):
-            raise ConfigError(f"{self.path}: input must be a table, got {given!r}.")
+            raise ConfigError(f"{self.path}: input must be a table, got {_shown(given)}.")
         picture = card.input
         if "mean" in given or "scale" in given:  # one without the other's value from another source
             picture = replace(picture, mean=None, scale=None)
@@ -85,16 +81,16 @@ class _Toml:
         unknown = sorted(set(given) - set(readers))
         if unknown:
             raise ConfigError(
-                f"{self.path}: {prefix}{unknown[0]} is not a key of a model card; "
+                f"{self.path}: {prefix}{short(unknown[0])} is not a key of a model card; "
                 f"expected one of {', '.join(readers)}."
             )
         return {key: readers[key](prefix + key, value) for key, value in given.items()}
 
     def _choice(self, kind: Any) -> Any:
         def read(key: str, value: object) -> object:
-            if value not in get_args(kind):
+            if not isinstance(value, str) or value not in get_args(kind):
                 choices = ", ".join(get_args(kind))
-                raise ConfigError(f"{self.path}: {key} must be one of {choices}, got {value!r}.")
+                raise ConfigError(f"{self.path}: {key} must be one of {choices}, got {_shown(value)}.")
             return value
 
         return read
@@ -102,7 +98,7 @@ class _Toml:
     def _number(self, low: float, high: float) -> Any:
         def read(key: str, value: object) -> float:
             if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise ConfigError(f"{self.path}: {key} must be a number, got {value!r}.")
+                raise ConfigError(f"{self.path}: {key} must be a number, got {_shown(value)}.")
             if not low <= value <= high or (key == "input.crop" and value == 0):
                 raise ConfigError(
                     f"{self.path}: {key} must be within {low:g} and {high:g}, got {value!r}."
@@ -113,19 +109,25 @@ class _Toml:
 
     def _numbers(self, key: str, value: object) -> tuple[float, ...]:
         values = value if isinstance(value, list) else [value]
-        numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)
+        numbers = all(
+            isinstance(v, (int, float)) and not isinstance(v, bool) and math.isfinite(v) for v in values
+        )
         if not numbers or len(values) not in (1, 3):
             raise ConfigError(
-                f"{self.path}: {key} must be a number or a list of three, got {value!r}."
+                f"{self.path}: {key} must be a number or a list of three, got {_shown(value)}."
             )
         return tuple(float(cast(float, v)) for v in values)
 
     def _labels(self, key: str, value: object) -> Labels:
         if not isinstance(value, str):
-            raise ConfigError(f"{self.path}: {key} must be a file name, got {value!r}.")
+            raise ConfigError(f"{self.path}: {key} must be a file name, got {_shown(value)}.")
         return Labels.read(self.path.parent / value)
 
     def _count(self, key: str, value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{self.path}: {key} must be a whole number above 0, got {value!r}.")
+            raise ConfigError(f"{self.path}: {key} must be a whole number above 0, got {_shown(value)}.")
         return value
+
+
+def _shown(value: object) -> str:
+    return short(repr(value))

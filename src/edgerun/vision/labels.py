@@ -22,9 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgerun.errors import ConfigError
+from edgerun.vision.text_file import MAX_LABEL_BYTES, read_text, short
 
 _BACKGROUND = ("???", "background", "__background__", "unlabeled")
-_NUMBERED = re.compile(r"(\d+)\s*[\s:,]\s*(\S.*)")
+_NUMBERED = re.compile(r"([0-9]{1,9})\s*[\s:,]\s*(\S.*)")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _TOKEN = re.compile(
     r"""\s*(?:\#[^\n]*|(?P<word>[A-Za-z_][\w.]*)|(?P<number>-?\d+(?:\.\d+)?)|(?P<mark>[{}:;,])
     |"(?P<double>(?:[^"\\\n]|\\.)*)"|'(?P<single>(?:[^'\\\n]|\\.)*)')""",
@@ -45,14 +47,7 @@ class Labels:
         path = Path(path)
         if path.suffix not in (".txt", ".pbtxt"):
             raise ConfigError(f"{path}: labels are read from .txt and .pbtxt files.")
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise ConfigError(f"{path}: the labels cannot be read: {reason}.") from error
-        except UnicodeDecodeError as error:
-            line = path.read_bytes()[: error.start].count(b"\n") + 1
-            raise ConfigError(f"{path}:{line}: expected UTF-8 text.") from error
+        text = read_text(path, "the labels", MAX_LABEL_BYTES, "utf-8-sig")
         return Labels.parse(text, str(path), label_map=path.suffix == ".pbtxt")
 
     @staticmethod
@@ -116,11 +111,11 @@ def _parse_pbtxt(text: str, source: str) -> dict[int, str]:
     while at < len(tokens):
         start = tokens[at][1]
         if tokens[at][0] != "item":
-            raise ConfigError(f"{source}:{start}: expected `item {{`, got {tokens[at][0]!r}.")
+            raise ConfigError(f"{source}:{start}: expected `item {{`, got {short(tokens[at][0])!r}.")
         at += 2 if at + 1 < len(tokens) and tokens[at + 1][0] == ":" else 1
         item, at = _item(tokens, at, source, start)
         number, name = item.get("id", ""), item.get("display_name") or item.get("name", "")
-        if not number.isdecimal():
+        if not _NUMBER.fullmatch(number):
             raise ConfigError(f"{source}:{start}: the item needs an id, a whole number.")
         if not name:
             raise ConfigError(f"{source}:{start}: the item needs a name or a display_name.")
@@ -148,14 +143,14 @@ def _item(
             if depth == 0:
                 return fields, at
         elif depth == 0:
-            raise ConfigError(f"{source}:{line}: expected `{{` after item, got {token!r}.")
+            raise ConfigError(f"{source}:{line}: expected `{{` after item, got {short(token)!r}.")
         elif depth == 1 and at + 1 < len(tokens) and tokens[at][0] == ":":
             value, line = tokens[at + 1]
             if value == "{":
                 at += 1
                 continue
             if value in "}:;,":
-                raise ConfigError(f"{source}:{line}: expected a value for {token}, got {value!r}.")
+                raise ConfigError(f"{source}:{line}: expected a value for {short(token)}, got {value!r}.")
             fields[token] = value[1:] if value.startswith('"') else value
             at += 2
     raise ConfigError(f"{source}:{start}: the item is not closed.")
@@ -165,18 +160,19 @@ def _tokens(text: str, source: str) -> list[tuple[str, int]]:
     """Words, numbers, marks and strings (with a leading quote mark) with their lines."""
     text = text.rstrip()
     found: list[tuple[str, int]] = []
-    at = 0
+    at, line = 0, 1
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
             rest = text[at:].lstrip()
-            line = text.count("\n", 0, len(text) - len(rest)) + 1
-            raise ConfigError(f"{source}:{line}: cannot read {rest.split()[0]!r}.")
+            line += text.count("\n", at, len(text) - len(rest))
+            raise ConfigError(f"{source}:{line}: cannot read {short(rest.split(maxsplit=1)[0])!r}.")
+        line += text.count("\n", at, match.end())
         at = match.end()
         quoted = match["double"] if match["double"] is not None else match["single"]
         token = match["word"] or match["number"] or match["mark"]
         if quoted is not None:
             token = '"' + re.sub(r"\\(.)", r"\1", quoted)
         if token:
-            found.append((token, text.count("\n", 0, at) + 1))
+            found.append((token, line))
     return found

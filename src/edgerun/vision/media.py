@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
+import numpy as np
+
+from edgerun import knobs
 from edgerun.errors import CameraError, InputError
 from edgerun.vision.frame import Image
 from edgerun.vision.opencv import opencv
+from edgerun.vision.picture_file import inspect_picture
 
 _IMAGES = frozenset(("bmp", "jpeg", "jpg", "pgm", "png", "ppm", "tif", "tiff", "webp"))
+_BYTES_PER_PIXEL = 8  # of the largest files: four channels of 16 bits, not compressed
 # By name, because FFmpeg takes any text file for a video of a terminal.
 _VIDEOS = frozenset(
     (
@@ -42,12 +48,36 @@ def is_image(path: Path) -> bool:
 
 
 def read_image(path: Path) -> Image:
-    """uint8 [height, width, 3], blue first. Raises InputError."""
+    """uint8 [height, width, 3], blue first, turned as the file says. Raises InputError."""
+    opencv()
+    most = knobs.max_picture_pixels() * _BYTES_PER_PIXEL
+    if not os.path.exists(path):
+        raise InputError(f"The file {str(path)!r} does not exist.")
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise InputError(f"The file {str(path)!r} cannot be read: {error.strerror}.") from error
+    if len(data) > most:
+        raise InputError(f"The file {str(path)!r} is too large for a picture: more than {most} bytes.")
+    return decode_image(data, f"The file {str(path)!r}")
+
+
+def decode_image(data: bytes, what: str) -> Image:
+    """uint8 [height, width, 3], blue first, turned as the file says, from a picture file's bytes.
+
+    what: begins the message of the InputError for what is no picture, is damaged or is too large.
+    """
     cv2 = opencv()
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        inspect_picture(data)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except InputError as error:
+        raise InputError(f"{what} {error}.") from error.__cause__
+    except cv2.error as error:
+        raise InputError(f"{what} is no picture that OpenCV can read.") from error
     if image is None:
-        what = "is no picture that OpenCV can read" if path.is_file() else "does not exist"
-        raise InputError(f"The file {str(path)!r} {what}.")
+        raise InputError(f"{what} is no picture that OpenCV can read.")
     return cast(Image, image)
 
 
@@ -91,13 +121,29 @@ class VideoReader:
         self._capture = cv2.VideoCapture(str(path))
         if not self._capture.isOpened():
             raise CameraError(f"The file {str(path)!r} is no video that OpenCV can read.")
+        width, height = (
+            int(self._capture.get(key)) for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
+        if width * height > knobs.max_picture_pixels():
+            self._capture.release()
+            raise CameraError(
+                f"The file {str(path)!r} has frames of {width}x{height} pixels, more than "
+                "EDGERUN_MAX_PICTURE_MP allows."
+            )
         fps = float(self._capture.get(cv2.CAP_PROP_FPS))
         self.fps = fps if 0.1 <= fps <= 1000 else 25.0
-        self.count = max(int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+        count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        self.count = int(count) if 0 < count < 1 << 53 else 0
 
     def read(self) -> Image | None:
-        """The next frame, uint8 [height, width, 3] blue first, or None at the end."""
-        there, image = self._capture.read()
+        """The next frame, uint8 [height, width, 3] blue first, or None at the end.
+
+        Raises CameraError for what cannot be decoded.
+        """
+        try:
+            there, image = self._capture.read()
+        except opencv().error as error:
+            raise CameraError(f"The file {str(self.path)!r} is damaged: {error}.") from error
         return cast(Image, image) if there else None
 
     def close(self) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from types import ModuleType
 
+from edgerun import knobs
 from edgerun.errors import ConfigError
 
 
 def opencv() -> ModuleType:
     """The module cv2. Raises ConfigError with what to install where it is missing."""
+    if "cv2" not in sys.modules:
+        knobs.limit_opencv()
     try:
         return importlib.import_module("cv2")
     except ImportError as error:

@@ -11,13 +11,12 @@ import urllib.request
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
-import numpy as np
-
-from edgerun.errors import CameraError
+from edgerun.errors import CameraError, InputError
 from edgerun.serve.sources.address import masked
 from edgerun.serve.sources.live import Picture
 from edgerun.serve.sources.multipart import MultipartParser
 from edgerun.vision.frame import Image
+from edgerun.vision.media import decode_image
 from edgerun.vision.opencv import opencv
 
 _TIMEOUT_SECONDS = 5.0
@@ -104,13 +103,11 @@ def _open(url: str) -> http.client.HTTPResponse:
 
 
 def _decode(picture: bytes) -> Image | None:
-    """uint8 [height, width, 3], or None for a broken picture."""
-    cv2 = opencv()
+    """uint8 [height, width, 3], or None for a broken picture or one that is too large."""
     try:
-        image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
+        return decode_image(picture, "The picture")
+    except InputError:
         return None
-    return cast("Image | None", image)
 
 
 def _reason(error: Exception) -> str:
