@@ -54,7 +54,7 @@ def test_run_on_a_folder_passes_over_what_is_no_picture(run, net, pictures):
     result = run("run", net, pictures)
     assert result.exit_code == 1
     assert [row.split()[0] for row in result.stdout.splitlines()[1:]] == ["dusk.png", "noon.png"]
-    assert "broken.png' is no picture that OpenCV can read" in result.stderr
+    assert "broken.png' is no picture of a format that is read" in result.stderr
     assert result.stderr.endswith("edgerun: 1 of 3 pictures could not be read.\n")
 
 

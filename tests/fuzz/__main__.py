@@ -9,6 +9,7 @@ import argparse
 import faulthandler
 import importlib
 import random
+import resource
 import sys
 import tempfile
 import time
@@ -25,7 +26,8 @@ from fuzz.values import changed_file
 
 FORMATS = ("tflite", "onnx", "edgerun", *BESIDE)
 Mutation = Callable[[bytes, random.Random], bytes]
-_HANGS = 10  # seconds that one model may take
+_HANGS = 10  # seconds that one file may take
+_GROWS = 1 << 30  # bytes that one file may take
 
 
 def _arguments() -> argparse.Namespace:
@@ -51,8 +53,6 @@ def main() -> int:
         print(*(FORMATS if options.list else READERS))
         return 0
     if options.memory:
-        import resource
-
         resource.setrlimit(resource.RLIMIT_AS, (options.memory << 20,) * 2)
     with tempfile.TemporaryDirectory() as scratch, limits():
         folder = options.keep or Path(scratch)
@@ -82,7 +82,10 @@ def _fuzz(options: argparse.Namespace, folder: Path) -> tuple[Counter[str], Coun
         now.write_bytes(data)
         faulthandler.dump_traceback_later(_HANGS, exit=True)
         try:
+            before = _peak_memory()
             seen[read(now, seed)] += 1
+            if _peak_memory() > before + _GROWS:
+                raise MemoryError(f"{len(data)} bytes took {(_peak_memory() - before) >> 20} MB.")
         except (Exception, RecursionError) as error:
             key = _key(error)
             found[key] += 1
@@ -92,6 +95,10 @@ def _fuzz(options: argparse.Namespace, folder: Path) -> tuple[Counter[str], Coun
                 now.replace(folder / f"{seed}{suffix}")
         faulthandler.cancel_dump_traceback_later()
     return seen, found
+
+
+def _peak_memory() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
 def _of_format(options: argparse.Namespace) -> tuple[Seeds, Mutation, Callable[[Path, int], str], str]:

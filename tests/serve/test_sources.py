@@ -90,7 +90,7 @@ def test_files_that_are_no_pictures(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(CameraError, match="no video that OpenCV can read"):
         open_source(str(tmp_path / "a.mp4"), "a")
-    with pytest.raises(CameraError, match="no picture that OpenCV can read"):
+    with pytest.raises(CameraError, match="no picture of a format that is read"):
         open_source(str(tmp_path / "b.png"), "a")
     with pytest.raises(CameraError, match="has no pictures"):
         open_source(str(tmp_path / "empty"), "a")

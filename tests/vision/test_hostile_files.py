@@ -97,6 +97,14 @@ def test_formats_that_are_rarely_used_are_not_decoded(data: bytes) -> None:
         decode_image(data, "The file")
 
 
+def test_a_png_whose_chunk_is_longer_than_the_file() -> None:
+    """OpenCV took 4 GB, and six seconds, for a file of 400 bytes."""
+    data = FILES["png"]
+    at = data.index(b"IDAT") - 4
+    with pytest.raises(InputError, match="is a damaged PNG file"):
+        decode_image(data[:at] + b"\xff\xff\xff\x64" + data[at + 4 :], "The file")
+
+
 def test_an_empty_picture(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a PNG file of 0x7 pixels"):
         decode_image(png_of(0, 7), "The file")

@@ -88,6 +88,14 @@ def _jpeg(data: bytes) -> tuple[int, int]:
 def _png(data: bytes) -> tuple[int, int]:
     if data[12:16] != b"IHDR":
         raise ValueError("no header")
+    at = 8
+    while at + 8 <= len(data):  # OpenCV takes memory for a chunk before it knows whether there is so much
+        length, name = struct.unpack_from(">I4s", data, at)
+        at += 12 + length
+        if at > len(data):
+            raise ValueError("a chunk of more bytes than there are")
+        if name == b"IEND":
+            break
     return struct.unpack_from(">II", data, 16)
 
 
