@@ -85,14 +85,14 @@ COMMON = {
     "extra_link_args": LINK,
     "language": "c++",
 }
-# Kernels of another machine compile to nothing; `letterbox` belongs to _vision alone.
-ENGINE = [p for p in sources("base", "executor", "ops", "kernels", "bindings") if "letterbox" not in p]
+# Kernels of another machine compile to nothing.
+ENGINE = sources("base", "executor", "ops", "kernels", "bindings")
 engine = Pybind11Extension("edgerun._engine", ENGINE, **COMMON)
 vision = cythonize(
     [
         Extension(
             "edgerun._vision",
-            ["csrc/bindings/vision.pyx", *sources("kernels/letterbox")],
+            ["csrc/bindings/vision.pyx", "csrc/base/isa.cc", *sources("kernels/picture", "vision")],
             **COMMON,
         )
     ],

@@ -7,172 +7,200 @@ from cpython.buffer cimport (
 )
 from libc.math cimport isfinite
 from libc.stddef cimport ptrdiff_t
-from libcpp.vector cimport vector
+from libc.stdint cimport uint8_t, uintptr_t
+from libc.string cimport memcpy
+from libcpp.memory cimport unique_ptr
+from libcpp.string cimport string
+
+from threading import Lock as _Lock
 
 
-cdef extern from "kernels/letterbox/letterbox.h" namespace "edgerun" nogil:
-    cdef enum class PixelType:
+cdef extern from "base/isa.h" namespace "edgerun":
+    cdef enum class Isa:
+        pass
+    Isa isa_from_name(const string& name) except +ValueError
+    Isa isa_best()
+
+
+cdef extern from "vision/preprocess.h" namespace "edgerun":
+    cdef enum class PixelFormat:
+        kGrey
+        kBgr
+        kRgb
+        kNv12
+        kI420
+        kYuyv
+
+    cdef enum class Filter:
+        kAuto
+        kBilinear
+        kArea
+
+    cdef enum class ElementType:
         kInt8
         kUint8
         kFloat32
 
-    cdef cppclass LetterboxTask:
-        const unsigned char* source
-        int source_height, source_width, source_channels
-        ptrdiff_t source_row_stride
+    cdef cppclass Planes:
+        const uint8_t* data[3]
+        ptrdiff_t stride[3]
+
+    cdef cppclass PreprocessSpec:
+        PixelFormat format
+        int width, height
         double crop_x, crop_y, crop_width, crop_height
-        void* destination
-        PixelType type
-        int height, width, channels
-        ptrdiff_t row_stride, column_stride, channel_stride
+        Filter filter
+        ElementType type
+        int out_width, out_height, out_channels
+        bint planar
         int place_x, place_y, place_width, place_height
-        float mix[3][3]
-        float bias[3]
-        float fill
-        int zero_point
+        bint blue_first, grey
+        int fill
+        double gain[3]
+        double bias[3]
+        uint8_t table[3][256]
 
-    size_t letterbox_scratch_bytes(const LetterboxTask& task)
-    void letterbox(const LetterboxTask& task, void* scratch) noexcept
+    cdef cppclass CppPreprocess "edgerun::Preprocess":
+        CppPreprocess(const PreprocessSpec& spec, Isa isa) except +ValueError
+        void run(const Planes& planes, void* out, ptrdiff_t row_stride, ptrdiff_t plane_stride) noexcept nogil
+        const char* kernel()
+        int plane_count()
+        int plane_rows(int plane)
+        int plane_row_bytes(int plane)
 
 
-# Sides beyond this are refused, so that no product of sides leaves 32 bits.
-cdef Py_ssize_t MAX_SIDE = 32768
+FORMATS = ("grey", "bgr", "rgb", "nv12", "i420", "yuyv")
+FILTERS = ("auto", "bilinear", "area")
+cdef dict _FORMATS = {
+    "grey": PixelFormat.kGrey, "bgr": PixelFormat.kBgr, "rgb": PixelFormat.kRgb,
+    "nv12": PixelFormat.kNv12, "i420": PixelFormat.kI420, "yuyv": PixelFormat.kYuyv,
+}
+cdef dict _FILTERS = {"auto": Filter.kAuto, "bilinear": Filter.kBilinear, "area": Filter.kArea}
+cdef dict _TYPES = {"b": ElementType.kInt8, "B": ElementType.kUint8, "f": ElementType.kFloat32}
 
 
-def resize_quantize(src, dst, *, crop, place, mix, bias, float fill=0.0, int zero_point=0):
-    """Cut `crop` from a picture, resize it into `place`, mix its channels, quantise.
+cdef class Preprocess:
+    """Fills input tensors from pictures of one size and format; docs/preprocessing.md defines the values.
 
-    src: uint8 [H, W] or [H, W, 1 | 3]; the pixels of a row dense, rows at any distance.
-    dst: int8, uint8 or float32 [h, w, 1 | 3] with any strides (a transposed view gives planes);
-        all of it is written. It must not overlap src.
-    crop: x, y, width, height in source pixels (fractions allowed), inside the picture.
-    place: x, y, width, height in whole destination pixels, inside the destination.
-    mix, bias: float32 values [c][s] and [c]: value[c] = bias[c] + sum of mix[c][s] * pixel[s].
-    fill: source value of the pixels outside `place`.
-    zero_point: added after rounding half to even; of no meaning for float32.
+    format: of FORMATS. size: (width, height) in pixels, 1 to 32768; even where colours are of half that size.
+    crop: (x, y, width, height) in pixels of the picture, fractions allowed, inside it.
+    filter: of FILTERS; "auto" is the area mean from a twofold reduction on, bilinear below, each axis for itself.
+    type: "b" (int8), "B" (uint8) or "f" (float32), as in the struct module.
+    out_size: (width, height); channels: 1 or 3; planar: [C, H, W] instead of [H, W, C].
+    place: (x, y, width, height) in whole pixels of the output, inside it; around it are pixels of value `fill`.
+    blue_first: the order of three channels; grey: all three have the luma.
+    gain, bias: one for each channel. float32: y = p * gain + bias. 8 bits: what `table` holds as precisely as it
+    goes, in quanta; equal results are found faster.
+    table: 256 bytes for each channel, y of each p; not used for float32.
+    isa: no kernel above this is used; "" for none.
 
-    The resize is bilinear (half-pixel centres) below a twofold reduction and an area mean from
-    there on, each axis for itself; csrc/kernels/letterbox/letterbox.h defines it exactly.
-    Raises ValueError for buffers, rectangles or numbers that do not fit. Releases the GIL.
+    Raises ValueError for numbers that do not fit.
     """
-    cdef LetterboxTask task
-    cdef Py_buffer source
-    cdef Py_buffer target
-    cdef vector[float] scratch
 
-    PyObject_GetBuffer(src, &source, PyBUF_STRIDES | PyBUF_FORMAT)
-    try:
-        PyObject_GetBuffer(dst, &target, PyBUF_STRIDES | PyBUF_FORMAT | PyBUF_WRITABLE)
+    cdef unique_ptr[CppPreprocess] _made
+    cdef PreprocessSpec _spec
+    cdef object _lock
+    cdef str _type
+
+    def __init__(self, *, str format, size, crop, place, out_size, int channels, bint planar, str type,
+                 gain, bias, table=None, str filter="auto", bint blue_first=False, bint grey=False,
+                 int fill=0, str isa=""):
+        cdef PreprocessSpec spec
+        cdef const uint8_t[::1] entries
+        cdef int c
+        if format not in _FORMATS or filter not in _FILTERS or type not in _TYPES:
+            raise ValueError(f"There is no format {format!r}, filter {filter!r} or type {type!r}.")
+        spec.format, spec.filter = <PixelFormat>_FORMATS[format], <Filter>_FILTERS[filter]
+        spec.type = <ElementType>_TYPES[type]
+        spec.width, spec.height = size
+        spec.crop_x, spec.crop_y, spec.crop_width, spec.crop_height = crop
+        spec.place_x, spec.place_y, spec.place_width, spec.place_height = place
+        spec.out_width, spec.out_height = out_size
+        spec.out_channels, spec.planar = channels, planar
+        spec.blue_first, spec.grey, spec.fill = blue_first, grey, fill
+        if channels not in (1, 3) or len(gain) != channels or len(bias) != channels:
+            raise ValueError("gain and bias have one number for each of 1 or 3 channels.")
+        for c in range(channels):
+            spec.gain[c], spec.bias[c] = gain[c], bias[c]
+            if not isfinite(spec.gain[c]) or not isfinite(spec.bias[c]):
+                raise ValueError("gain and bias must be finite numbers.")
+        if type != "f":
+            entries = table
+            if entries.shape[0] != 256 * channels:
+                raise ValueError(f"A table has 256 bytes for each channel, not {entries.shape[0]} in all.")
+            for c in range(channels):
+                memcpy(spec.table[c], &entries[256 * c], 256)
+        self._spec, self._type, self._lock = spec, type, _Lock()
+        self._made.reset(new CppPreprocess(spec, isa_from_name(isa.encode()) if isa else isa_best()))
+
+    @property
+    def kernel(self):
+        """The name of the kernel that runs."""
+        return self._made.get().kernel().decode()
+
+    def run(self, planes, out):
+        """Fills `out` from a picture.
+
+        planes: uint8 arrays of two or more dimensions, rows first: [H, W] or [H, W, 3] in one; Y and
+        interleaved Cb, Cr (nv12); Y, Cb, Cr (i420); [H, 2 W] (yuyv). Rows may lie at any distance; within one,
+        bytes are dense.
+        out: of the type, [H, W, C] or (planar) [C, H, W], rows dense. It must not overlap the picture.
+        Raises ValueError for arrays that do not fit. Releases the GIL; calls take turns.
+        """
+        cdef Py_buffer views[4]
+        cdef Planes given
+        cdef int taken = 0, i, count = self._made.get().plane_count()
+        cdef ptrdiff_t row_stride, plane_stride
+        if len(planes) != count:
+            raise ValueError(f"A picture of this format has {count} planes, got {len(planes)}.")
         try:
-            _take_source(&task, &source)
-            _take_target(&task, &target)
-            _take_rectangles(&task, crop, place)
-            _take_numbers(&task, mix, bias, fill, zero_point)
-            with nogil:
-                scratch.resize(letterbox_scratch_bytes(task) // sizeof(float))
-                letterbox(task, scratch.data())
+            for i in range(count):
+                PyObject_GetBuffer(planes[i], &views[i], PyBUF_STRIDES | PyBUF_FORMAT)
+                taken += 1
+                _check_plane(&views[i], self._made.get().plane_rows(i), self._made.get().plane_row_bytes(i))
+                given.data[i], given.stride[i] = <const uint8_t*>views[i].buf, views[i].strides[0]
+            PyObject_GetBuffer(out, &views[count], PyBUF_STRIDES | PyBUF_FORMAT | PyBUF_WRITABLE)
+            taken += 1
+            self._check_output(&views[count], &row_stride, &plane_stride)
+            with self._lock:
+                with nogil:
+                    self._made.get().run(given, views[count].buf, row_stride, plane_stride)
         finally:
-            PyBuffer_Release(&target)
-    finally:
-        PyBuffer_Release(&source)
+            for i in range(taken):
+                PyBuffer_Release(&views[i])
+
+    cdef int _check_output(self, Py_buffer* view, ptrdiff_t* row_stride, ptrdiff_t* plane_stride) except -1:
+        cdef PreprocessSpec* spec = &self._spec
+        cdef int h = spec.out_height, w = spec.out_width, c = spec.out_channels
+        cdef int rows = 1 if spec.planar else 0  # which dimension they are
+        shape = (c, h, w) if spec.planar else (h, w, c)
+        if view.format == NULL or view.format.decode() != self._type:
+            raise ValueError(f"The output must hold {self._type!r}.")
+        if view.ndim != 3 or (view.shape[0], view.shape[1], view.shape[2]) != shape:
+            raise ValueError(f"The output must have the shape {shape}.")
+        dense = view.strides[2] == view.itemsize
+        dense &= bool(spec.planar) or view.strides[1] == c * view.itemsize
+        if not dense:
+            raise ValueError("The rows of the output must be dense.")
+        row_stride[0], plane_stride[0] = view.strides[rows], view.strides[0] if spec.planar else 0
+        if <uintptr_t>view.buf % view.itemsize or row_stride[0] % view.itemsize or plane_stride[0] % view.itemsize:
+            raise ValueError("The output must be aligned.")
+        return 0
 
 
-cdef int _side(Py_ssize_t length) except -1:
-    if not 1 <= length <= MAX_SIDE:
-        raise ValueError(f"A picture has sides of 1 to {MAX_SIDE} pixels, not {length}.")
-    return <int>length
-
-
-cdef int _channels(Py_ssize_t count) except -1:
-    if count != 1 and count != 3:
-        raise ValueError(f"A picture has 1 or 3 channels, not {count}.")
-    return <int>count
-
-
-cdef int _take_source(LetterboxTask* task, Py_buffer* buffer) except -1:
-    if buffer.format == NULL or buffer.format[0] != c'B' or buffer.format[1] != 0:
-        raise ValueError("A source picture holds uint8.")
-    if buffer.ndim != 2 and buffer.ndim != 3:
-        raise ValueError(f"A source picture has 2 or 3 dimensions, not {buffer.ndim}.")
-    task.source_height = _side(buffer.shape[0])
-    task.source_width = _side(buffer.shape[1])
-    task.source_channels = _channels(buffer.shape[2]) if buffer.ndim == 3 else 1
-    task.source_row_stride = buffer.strides[0]
-    task.source = <const unsigned char*>buffer.buf
-    dense = task.source_width == 1 or buffer.strides[1] == task.source_channels
-    if task.source_channels == 3:
-        dense = dense and buffer.strides[2] == 1
-    if not dense:
-        raise ValueError("The pixels of a source row must be dense.")
-    return 0
-
-
-cdef int _take_target(LetterboxTask* task, Py_buffer* buffer) except -1:
-    if buffer.ndim != 3:
-        raise ValueError(f"A destination has 3 dimensions, not {buffer.ndim}.")
-    kind = (<bytes>buffer.format).decode("ascii") if buffer.format != NULL else ""
-    if kind == "b":
-        task.type = PixelType.kInt8
-    elif kind == "B":
-        task.type = PixelType.kUint8
-    elif kind == "f":
-        task.type = PixelType.kFloat32
-    else:
-        raise ValueError(f"A destination holds int8, uint8 or float32, not format {kind!r}.")
-    task.height = _side(buffer.shape[0])
-    task.width = _side(buffer.shape[1])
-    task.channels = _channels(buffer.shape[2])
-    task.destination = buffer.buf
-    for axis in range(3):
-        if buffer.strides[axis] % buffer.itemsize != 0:
-            raise ValueError("The strides of a destination must be whole elements.")
-    task.row_stride = buffer.strides[0] // buffer.itemsize
-    task.column_stride = buffer.strides[1] // buffer.itemsize
-    task.channel_stride = buffer.strides[2] // buffer.itemsize
-    return 0
-
-
-cdef int _take_rectangles(LetterboxTask* task, crop, place) except -1:
-    task.crop_x, task.crop_y, task.crop_width, task.crop_height = crop
-    task.place_x, task.place_y, task.place_width, task.place_height = place
-    if not (
-        task.crop_x >= 0 and task.crop_width > 0 and task.crop_y >= 0 and task.crop_height > 0
-        and task.crop_x + task.crop_width <= task.source_width
-        and task.crop_y + task.crop_height <= task.source_height
-    ):
+cdef int _check_plane(Py_buffer* view, int rows, int row_bytes) except -1:
+    cdef Py_ssize_t bytes = 1
+    cdef int d
+    if view.format == NULL or view.format[0] != c'B' or view.format[1] != 0:
+        raise ValueError("A picture holds uint8.")
+    if view.ndim < 2:
+        raise ValueError("A picture has at least two dimensions.")
+    for d in range(view.ndim - 1, 0, -1):
+        if view.strides[d] != bytes and view.shape[d] > 1:
+            raise ValueError("The rows of a picture must be dense.")
+        bytes *= view.shape[d]
+    if view.shape[0] != rows or bytes != row_bytes:
         raise ValueError(
-            f"The crop {tuple(crop)} is empty or leaves the picture of "
-            f"{task.source_width} x {task.source_height} pixels."
+            f"A plane of this picture has {rows} rows of {row_bytes} bytes, not {view.shape[0]} of {bytes}."
         )
-    if not (
-        0 <= task.place_x < task.width and 0 <= task.place_y < task.height
-        and 1 <= task.place_width <= task.width - task.place_x
-        and 1 <= task.place_height <= task.height - task.place_y
-    ):
-        raise ValueError(
-            f"The place {tuple(place)} is empty or leaves the destination of "
-            f"{task.width} x {task.height} pixels."
-        )
-    return 0
-
-
-cdef int _take_numbers(
-    LetterboxTask* task, mix, bias, float fill, int zero_point
-) except -1:
-    if len(mix) != task.channels or len(bias) != task.channels:
-        raise ValueError(f"mix and bias must have {task.channels} rows, one for each channel.")
-    for c in range(task.channels):
-        if len(mix[c]) != task.source_channels:
-            raise ValueError(f"Each row of mix must have {task.source_channels} values.")
-        task.bias[c] = bias[c]
-        finite = isfinite(task.bias[c])
-        for s in range(task.source_channels):
-            task.mix[c][s] = mix[c][s]
-            finite = finite and isfinite(task.mix[c][s])
-        if not finite:
-            raise ValueError("mix and bias must be finite.")
-    if not isfinite(fill) or not -128 <= zero_point <= 255:
-        raise ValueError("fill must be finite and zero_point within -128 to 255.")
-    task.fill = fill
-    task.zero_point = zero_point
     return 0

@@ -9,6 +9,7 @@
 #include "kernels/gemm_f32/gemm_f32.h"
 #include "kernels/gemm_s8/gemm_s8.h"
 #include "kernels/hybrid/hybrid.h"
+#include "kernels/picture/picture.h"
 #include "kernels/pool/pool.h"
 #include "kernels/pool_f32/pool_f32.h"
 #include "kernels/quantize/quantize.h"
@@ -37,6 +38,7 @@ std::vector<RegisteredKernel> registered_kernels() {
   add("gemm_f32", gemm_f32_kernels());
   add("gemm_s8", gemm_s8_kernels());
   add("hybrid", hybrid_kernels());
+  add("picture", picture_kernels());
   add("pool", pool_kernels());
   add("pool_f32", pool_f32_kernels());
   add("quantize", quantize_kernels());

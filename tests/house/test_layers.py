@@ -34,7 +34,10 @@ EXTENSIONS = {"_engine": "plan/", "_vision": "vision/"}
 # A file belongs to the first floor from the top that names it or, unless another floor names it, its folder.
 # What ops implement, the executor calls: that contract is a floor of its own, below both.
 CONTRACT = ("executor/op.h", "executor/step.h", "executor/verbs.inc")
-CPP_FLOORS = (("tests/",), ("bindings/",), ("executor/",), ("ops/",), CONTRACT, ("kernels/",), ("base/",))
+CPP_FLOORS = (
+    *(("tests/",), ("bindings/",), ("executor/",), ("ops/",), CONTRACT),
+    *(("vision/",), ("kernels/",), ("base/",)),
+)
 
 PYTHON_FILES = sorted(PACKAGE.rglob("*.py"))
 CPP_FILES = sorted(p for p in CSRC.rglob("*") if p.suffix in {".cc", ".h", ".inc", ".inl", ".pyx"})

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 CSRC = Path(__file__).resolve().parents[2] / "csrc"
-CHECKS = ("kernel_check", "verb_check", "float_check", "float_conv_check")
+CHECKS = ("kernel_check", "verb_check", "picture_check", "float_check", "float_conv_check")
 # What the checks are linked with: the leaves of the engine.
 LEAVES = sorted(
     p
     for p in [*CSRC.glob("base/*.cc"), *CSRC.glob("kernels/*/*.cc")]
-    if p.parent.name != "letterbox" and p.name != "thread_pool.cc"
+    if p.name != "thread_pool.cc"
 )
 FLAGS = ["-std=c++17", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror", f"-I{CSRC}"]
 WAYS = {

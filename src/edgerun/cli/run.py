@@ -72,10 +72,10 @@ def command(
 
 def _run_picture(model: Model, path: Path, save: Path | None, as_json: bool) -> None:
     from edgerun.vision.draw import draw
-    from edgerun.vision.media import read_image, write_image
+    from edgerun.vision.media import write_image
 
-    image = read_image(path)
-    prediction, milliseconds = _predict(model, image)
+    image, size = _read(model, path, whole=save is not None)
+    prediction, milliseconds = _predict(model, image, size)
     if as_json:
         print_json({"file": str(path), "ms": milliseconds, **prediction.to_dict()})
     else:
@@ -88,7 +88,7 @@ def _run_picture(model: Model, path: Path, save: Path | None, as_json: bool) -> 
 
 def _run_folder(model: Model, paths: list[Path], save: Path | None, as_json: bool) -> None:
     from edgerun.vision.draw import draw
-    from edgerun.vision.media import read_image, write_image
+    from edgerun.vision.media import write_image
 
     if save is not None:
         if save.exists() and not save.is_dir():
@@ -101,12 +101,12 @@ def _run_folder(model: Model, paths: list[Path], save: Path | None, as_json: boo
     with _progress(paths, len(paths), as_json) as bar:
         for path in bar:
             try:
-                image = read_image(path)
+                image, size = _read(model, path, whole=save is not None)
             except InputError as error:
                 unread += 1
                 click.echo(f"edgerun: {error}", err=True)
                 continue
-            prediction, milliseconds = _predict(model, image)
+            prediction, milliseconds = _predict(model, image, size)
             if as_json:
                 print_json({"file": str(path), "ms": milliseconds, **prediction.to_dict()})
             lines.append([path.name, f"{milliseconds:.1f} ms", str(prediction)])
@@ -185,10 +185,19 @@ class _Tally:
             click.echo("nothing was seen")
 
 
-def _predict(model: Model, image: Image) -> tuple[Prediction, float]:
+def _read(model: Model, path: Path, whole: bool) -> tuple[Image, tuple[int, int] | None]:
+    """The picture as the model needs it, and its size where that is less than what the file holds."""
+    from edgerun.vision.media import read_image
+
+    return (read_image(path), None) if whole else model.read(path)
+
+
+def _predict(
+    model: Model, image: Image, size: tuple[int, int] | None = None
+) -> tuple[Prediction, float]:
     """The prediction and the milliseconds that preparing, inferring and decoding took."""
     start = time.perf_counter()
-    prediction = model(image)
+    prediction = model(image, size)
     return prediction, round((time.perf_counter() - start) * 1e3, 3)
 
 

@@ -15,6 +15,7 @@ from edgerun.vision.labels import Labels
 Task = Literal["classification", "detection", "tensors"]
 Colour = Literal["rgb", "bgr", "grey"]
 Resize = Literal["stretch", "letterbox", "crop"]
+Filter = Literal["auto", "bilinear", "area"]
 Scores = Literal["as-is", "logits"]
 DetectionDecoder = Literal["ssd", "centre-points"]
 
@@ -32,6 +33,7 @@ class InputCard:
 
     colour: Colour = "rgb"
     resize: Resize = "stretch"
+    filter: Filter = "auto"
     crop: float = 1.0
     fill: float = 114.0
     mean: tuple[float, ...] | None = None

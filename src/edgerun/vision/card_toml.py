@@ -11,6 +11,7 @@
     [input]
     colour = "rgb"                 # or "bgr", "grey"
     resize = "crop"                # the middle; or "stretch", "letterbox"
+    filter = "auto"                # area mean from a twofold reduction on; or "bilinear", "area"
     crop = 0.875                   # crop: how much of the short side is used
     fill = 114                     # letterbox: the pixel value around the picture
     mean = [123.675, 116.28, 103.53]   # real input = (pixel - mean) * scale,
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from edgerun.errors import ConfigError
-from edgerun.vision.card import Card, Colour, DetectionDecoder, Resize, Scores, Task
+from edgerun.vision.card import Card, Colour, DetectionDecoder, Filter, Resize, Scores, Task
 from edgerun.vision.labels import Labels
 from edgerun.vision.text_file import read_toml, short
 
@@ -57,6 +58,7 @@ class _Toml:
                 given,
                 colour=self._choice(Colour),
                 resize=self._choice(Resize),
+                filter=self._choice(Filter),
                 crop=self._number(0.0, 1.0),
                 fill=self._number(0.0, 255.0),
                 mean=self._numbers,

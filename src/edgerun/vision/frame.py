@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from edgerun.errors import InputError
+
 Image = npt.NDArray[np.uint8]
+Pixels = npt.NDArray[np.uint8]
+PixelFormat = Literal["grey", "bgr", "rgb", "nv12", "i420", "yuyv"]
 Box = tuple[float, float, float, float]
 
 
@@ -46,3 +51,37 @@ class Frame:
     captured_ns: int = field(default_factory=time.monotonic_ns)
     captured_at: float = field(default_factory=time.time)
     truth: tuple[TrueObject, ...] | None = None
+
+
+def planes_of(pixels: Pixels, format: PixelFormat) -> tuple[tuple[Pixels, ...], int, int]:
+    """The planes of a picture as _vision takes them, its width and its height.
+
+    pixels: uint8; "grey": [h, w]; "bgr", "rgb": [h, w, 3]; "nv12", "i420": [3 h / 2, w], the brightness and
+    below it the colours, as OpenCV and V4L2 lay them out; "yuyv": [h, w, 2] or [h, 2 w]. Raises InputError.
+    """
+    ends = {"grey": (), "bgr": (3,), "rgb": (3,), "nv12": (), "i420": (), "yuyv": (2,)}
+    if format not in ends:
+        raise InputError(f"There is no pixel format {format!r}; expected one of {', '.join(ends)}.")
+    flat = format == "yuyv" and pixels.ndim == 2 and pixels.shape[1] % 2 == 0
+    if pixels.dtype != np.uint8 or (not flat and (pixels.ndim < 2 or pixels.shape[2:] != ends[format])):
+        expected = ", ".join(["height", "width", *map(str, ends[format])])
+        raise InputError(
+            f"A picture must be uint8 of shape [{expected}], or [height, width] if it is grey, "
+            f"got {pixels.dtype} of shape {list(pixels.shape)}."
+        )
+    if min(pixels.shape) < 1:
+        raise InputError(f"A picture of shape {list(pixels.shape)} has no pixels.")
+    if pixels.strides[1:] != np.empty((1, *pixels.shape[1:]), np.uint8).strides[1:]:
+        pixels = np.ascontiguousarray(pixels)
+    rows, width = pixels.shape[:2]
+    if flat:
+        return (pixels,), width // 2, rows
+    if format not in ("nv12", "i420"):
+        return (pixels,), width, rows
+    height = rows * 2 // 3
+    if rows % 3 or height % 2 or width % 2:
+        raise InputError(f"A picture in {format} must have even sides, got an array of {rows}x{width}.")
+    if format == "nv12":
+        return (pixels[:height], pixels[height:]), width, height
+    colours = np.ascontiguousarray(pixels[height:]).reshape(2, height // 2, width // 2)
+    return (pixels[:height], colours[0], colours[1]), width, height

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -49,7 +49,11 @@ def is_image(path: Path) -> bool:
 
 def read_image(path: Path) -> Image:
     """uint8 [height, width, 3], blue first, turned as the file says. Raises InputError."""
-    opencv()
+    return decode_image(read_bytes(path), f"The file {str(path)!r}")
+
+
+def read_bytes(path: Path) -> bytes:
+    """A picture file's bytes, undecoded. Raises InputError for what is none, or is too large for one."""
     most = knobs.max_picture_pixels() * _BYTES_PER_PIXEL
     if not os.path.exists(path):
         raise InputError(f"The file {str(path)!r} does not exist.")
@@ -60,7 +64,7 @@ def read_image(path: Path) -> Image:
         raise InputError(f"The file {str(path)!r} cannot be read: {error.strerror}.") from error
     if len(data) > most:
         raise InputError(f"The file {str(path)!r} is too large for a picture: more than {most} bytes.")
-    return decode_image(data, f"The file {str(path)!r}")
+    return data
 
 
 def decode_image(data: bytes, what: str) -> Image:
@@ -68,17 +72,33 @@ def decode_image(data: bytes, what: str) -> Image:
 
     what: begins the message of the InputError for what is no picture, is damaged or is too large.
     """
+    return decode_reduced(data, what, lambda width, height: 1)[0]
+
+
+def decode_reduced(
+    data: bytes, what: str, reduction: Callable[[int, int], int]
+) -> tuple[Image, tuple[int, int]]:
+    """`decode_image`, and width and height of the whole picture: a JPEG is decoded at a part of its size.
+
+    reduction: of width and height, into 1, 2, 4 or 8: by how much the sides may be smaller.
+    """
     cv2 = opencv()
     try:
-        inspect_picture(data)
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        info = inspect_picture(data)
+        by = 1
+        if info.format == "jpeg":  # which may be turned when it is decoded
+            by = min(reduction(info.width, info.height), reduction(info.height, info.width))
+        how = cv2.IMREAD_COLOR if by == 1 else getattr(cv2, f"IMREAD_REDUCED_COLOR_{by}")
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), how)
     except InputError as error:
         raise InputError(f"{what} {error}.") from error.__cause__
     except cv2.error as error:
         raise InputError(f"{what} is no picture that OpenCV can read.") from error
     if image is None:
         raise InputError(f"{what} is no picture that OpenCV can read.")
-    return cast(Image, image)
+    turned = image.shape[:2] == (-(-info.width // by), -(-info.height // by)) and info.width != info.height
+    size = (info.height, info.width) if turned else (info.width, info.height)
+    return cast(Image, image), size
 
 
 def write_image(path: Path, image: Image) -> None:

@@ -20,6 +20,7 @@ from edgerun.vision.decode import make_decoder
 from edgerun.vision.detections import Prediction
 from edgerun.vision.frame import Image
 from edgerun.vision.labels import Labels
+from edgerun.vision.media import decode_reduced, read_bytes
 from edgerun.vision.preprocess import Placement, Preprocessor
 
 _log = logging.getLogger(__name__)
@@ -59,10 +60,24 @@ class Model:
         self._decoder = make_decoder(card, session.outputs)
         self._feeds = {session.inputs[0].name: self.preprocessor.empty()}
 
-    def __call__(self, image: Image) -> Prediction:
-        """Predictions for uint8 [height, width, 3], blue first, or [height, width] grey."""
+    def __call__(self, image: Image, size: tuple[int, int] | None = None) -> Prediction:
+        """Predictions for uint8 [height, width, 3], blue first, or [height, width] grey.
+
+        size: width and height of the whole picture, of which `image` is a smaller form.
+        """
         placement = self.prepare(image)
+        if size is not None:
+            placement = placement.of_whole(*size)
         return self.decode(self.infer(), placement)
+
+    def read(self, path: str | Path) -> tuple[Image, tuple[int, int]]:
+        """A picture file as far as this model needs it, and width and height of all of it.
+
+        A JPEG that is much larger than the model's input is decoded at a half to an eighth of its size:
+        `model(*model.read(path))`. Raises InputError.
+        """
+        path = Path(path)
+        return decode_reduced(read_bytes(path), f"The file {str(path)!r}", self.preprocessor.reduction)
 
     def prepare(self, image: Image) -> Placement:
         """Fills this model's own input array. Raises InputError for what is no picture."""

@@ -1,4 +1,4 @@
-"""From a picture to the input tensor, in one pass of _vision.resize_quantize.
+"""From a picture to the input tensor, in one pass of _vision.Preprocess; docs/preprocessing.md defines it.
 
 Where the card gives neither mean nor scale, the input itself tells what the model was trained on:
 
@@ -18,15 +18,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgerun import _vision
+from edgerun import _vision, knobs
 from edgerun.errors import InputError, ModelError
 from edgerun.ir.types import FLOAT32, INT8, UINT8, TensorInfo
 from edgerun.vision.card import InputCard
-from edgerun.vision.frame import Image
+from edgerun.vision.frame import PixelFormat, Pixels, planes_of
 
 _log = logging.getLogger(__name__)
 
-_LUMA_BGR = (0.114, 0.587, 0.299)
+_KEPT = 8  # sizes of pictures that are prepared for at the same time
+
 # Real ranges that models are trained on, and the (mean, scale) that bring a pixel there.
 _RANGES = (
     ((0.0, 1.0), (0.0, 1 / 255)),
@@ -59,6 +60,13 @@ class Placement:
         )
 
 
+    def of_whole(self, width: int, height: int) -> Placement:
+        """The same where the source is a picture of width x height, of which this was a smaller form."""
+        x, y = width / self.source[0], height / self.source[1]
+        left, top, wide, high = self.crop
+        return replace(self, source=(width, height), crop=(left * x, top * y, wide * x, high * y))
+
+
 class Preprocessor:
     """Pictures of any size to the one image input [1, H, W, C] or [1, C, H, W], C of 1 or 3.
 
@@ -77,43 +85,64 @@ class Preprocessor:
                 f"Input {info.name!r} must be int8, uint8 or float32 to take a picture, "
                 f"got {info.dtype}."
             )
-        self._mix, self._bias, self._zero_point, self.meaning = _arithmetic(
-            card, info, self.channels
-        )
+        self._values, self.meaning = _values(card, info, self.channels)
+        self._made: dict[tuple[PixelFormat, int, int], tuple[_vision.Preprocess, Placement]] = {}
 
     def empty(self) -> npt.NDArray[Any]:
         """A new input array for this model, of the input's shape and dtype."""
         return np.zeros([int(side) for side in self.info.shape], self.info.dtype)
 
-    def __call__(self, image: Image, into: npt.NDArray[Any]) -> Placement:
+    def __call__(
+        self, image: Pixels, into: npt.NDArray[Any], format: PixelFormat | None = None
+    ) -> Placement:
         """Fills `into`, an array of the input's shape and dtype.
 
-        image: uint8 [height, width, 3] blue first, or [height, width] grey. Raises InputError.
+        image: uint8 [height, width, 3] blue first, [height, width] grey or, with `format`, what `planes_of`
+        says of it. Raises InputError.
         """
-        if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)):
-            raise InputError(
-                "A picture must be uint8 of shape [height, width, 3] or [height, width], "
-                f"got {image.dtype} of shape {list(image.shape)}."
+        if format is None:
+            format = "grey" if image.ndim == 2 else "bgr"
+        planes, width, height = planes_of(image, format)
+        made = self._made.get((format, width, height))
+        if made is None:
+            if len(self._made) >= _KEPT:  # a camera that changes its size, folders of pictures
+                self._made.clear()
+            made = self._made[format, width, height] = self._make(format, width, height)
+        made[0].run(planes, into[0])
+        return made[1]
+
+    def _make(
+        self, format: PixelFormat, width: int, height: int
+    ) -> tuple[_vision.Preprocess, Placement]:
+        """What is the same for all pictures of a format and size."""
+        placement = self.place(width, height)
+        try:
+            made = _vision.Preprocess(
+                format=format,
+                size=(width, height),
+                crop=placement.crop,
+                place=placement.place,
+                out_size=(self.width, self.height),
+                channels=self.channels,
+                planar=self._planar,
+                filter=self.card.filter,
+                blue_first=self.card.colour == "bgr",
+                grey=self.card.colour == "grey",
+                fill=round(self.card.fill),
+                isa=knobs.isa(),
+                **self._values,
             )
-        if min(image.shape) < 1:
-            raise InputError(f"A picture of shape {list(image.shape)} has no pixels.")
-        if image.strides[1:] != np.empty((1, *image.shape[1:]), np.uint8).strides[1:]:
-            image = np.ascontiguousarray(image)
-        grey = image.ndim == 2
-        placement = self.place(image.shape[1], image.shape[0])
-        target = into[0].transpose(1, 2, 0) if self._planar else into[0]
-        _vision.resize_quantize(
-            image,
-            target,
-            crop=placement.crop,
-            place=placement.place,
-            # A grey picture has the same value in all three channels.
-            mix=self._mix.sum(axis=1, keepdims=True) if grey else self._mix,
-            bias=self._bias,
-            fill=self.card.fill,
-            zero_point=self._zero_point,
-        )
-        return placement
+        except ValueError as error:
+            raise InputError(f"A picture of {width}x{height} pixels cannot be taken: {error}.") from error
+        return made, placement
+
+    def reduction(self, width: int, height: int) -> int:
+        """By how much, 1, 2, 4 or 8, the sides of a picture may be smaller before it lacks pixels."""
+        if self.card.filter != "auto":
+            return 1
+        placement = self.place(width, height)
+        ratios = [c / p for c, p in zip(placement.crop[2:], placement.place[2:], strict=True)]
+        return max(by for by in (1, 2, 4, 8) if by == 1 or by <= min(ratios))
 
     def place(self, width: int, height: int) -> Placement:
         """Where a picture of width x height pixels goes."""
@@ -162,34 +191,27 @@ def _image_layout(info: TensorInfo) -> tuple[bool, int, int, int]:
     )
 
 
-def _arithmetic(
-    card: InputCard, info: TensorInfo, channels: int
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], int, str]:
-    """mix, bias and zero point for _vision, from blue-first pixels; and what the input means."""
-    if channels == 1:
-        pick = np.array([_LUMA_BGR])
-    elif card.colour == "grey":
-        pick = np.array([_LUMA_BGR] * 3)
-    else:
-        pick = np.eye(3) if card.colour == "bgr" else np.eye(3)[::-1]
+def _values(card: InputCard, info: TensorInfo, channels: int) -> tuple[dict[str, Any], str]:
+    """Type, gain, bias and table for _vision, by channel of the input; and what the input means."""
     meaning = _meaning(card, info)
     if meaning is None:
         # q = pixel for uint8, q = pixel - 128 for int8: the steps themselves.
-        bias = np.zeros(channels, np.float32)
-        zero_point = 0 if info.dtype == UINT8 else -128
-        return pick.astype(np.float32), bias, zero_point, "raw pixels"
-    mean, scale = (np.resize(np.array(part, np.float64), channels) for part in meaning)
-    step, zero_point = 1.0, 0
-    if info.dtype != FLOAT32 and info.quantization is not None:
-        step, zero_point = info.quantization.step, info.quantization.zero
-    gain = scale / step
-    low, high = ((0 - mean) * scale).min(), ((255 - mean) * scale).max()
-    return (
-        (pick * gain[:, None]).astype(np.float32),
-        (-mean * gain).astype(np.float32),
-        zero_point,
-        f"{low:.3g} to {high:.3g}",
-    )
+        gain, bias = np.ones(channels), np.full(channels, 0.0 if info.dtype == UINT8 else -128.0)
+        described = "raw pixels"
+    else:
+        mean, scale = (np.resize(np.array(part, np.float64), channels) for part in meaning)
+        low, high = ((0 - mean) * scale).min(), ((255 - mean) * scale).max()
+        described = f"{low:.3g} to {high:.3g}"
+        step, zero = 1.0, 0
+        if info.dtype != FLOAT32 and info.quantization is not None:
+            step, zero = info.quantization.step, info.quantization.zero
+        gain, bias = scale / step, zero - mean * scale / step
+    values = {"type": info.dtype.char, "gain": gain.tolist(), "bias": bias.tolist()}
+    if info.dtype != FLOAT32:
+        low = -128 if info.dtype == INT8 else 0
+        pixels = np.arange(256) * gain[:, None] + bias[:, None]
+        values["table"] = np.clip(np.rint(pixels), low, low + 255).astype(info.dtype).tobytes()
+    return values, described
 
 
 def _meaning(
