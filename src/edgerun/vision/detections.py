@@ -36,19 +36,25 @@ class Classifications:
 
 @dataclass(frozen=True)
 class Detection:
-    """One object: box is (left, top, right, bottom) in pixels of the picture."""
+    """One object: box is (left, top, right, bottom) in pixels of the picture.
+
+    track: which object of its camera it is, where that is followed.
+    """
 
     label: str
     index: int
     score: float
     box: tuple[float, float, float, float]
+    track: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
+        known = {} if self.track is None else {"track": self.track}
         return {
             "label": self.label,
             "index": self.index,
             "score": round(self.score, 6),
             "box": [round(side, 2) for side in self.box],
+            **known,
         }
 
 
