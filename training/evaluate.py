@@ -17,7 +17,7 @@ import numpy as np
 from generate import HELD_OUT_SEED, frames
 
 import edgerun
-from edgerun.vision.decode_centres import find_centres
+from edgerun.vision.decoders.centres import find_centres
 from edgerun.vision.detections import Detection
 from edgerun.vision.frame import Image, TrueObject
 from edgerun.vision.metrics import PrecisionRecall, average_precision

@@ -10,7 +10,7 @@ import pytest
 from edgerun.errors import ConfigError
 from edgerun.ir.types import Quantization, TensorInfo
 from edgerun.vision.card import Card, InputCard
-from edgerun.vision.decode import make_decoder
+from edgerun.vision.decoders import make_decoder
 from edgerun.vision.labels import Labels
 from edgerun.vision.preprocess import Placement
 

@@ -12,7 +12,7 @@ from edgerun.errors import ConfigError
 from edgerun.ir.types import TensorInfo
 from edgerun.vision.card import Card, InputCard
 from edgerun.vision.card_sources import resolve_card
-from edgerun.vision.decode import make_decoder
+from edgerun.vision.decoders import make_decoder
 from edgerun.vision.detections import Detections
 from edgerun.vision.labels import Labels
 from edgerun.vision.model import Model
@@ -106,5 +106,5 @@ def test_the_card_names_the_decoder(tmp_path: Any, image_input: Callable[..., Te
     card = resolve_card(tmp_path / "m.tflite", [image_input()], [], [])
     assert (card.decoder, card.overlap, card.threshold) == ("centre-points", 0.7, 0.25)
     (tmp_path / "m.toml").write_text('decoder = "yolo"\n')
-    with pytest.raises(ConfigError, match="decoder must be one of ssd, centre-points"):
+    with pytest.raises(ConfigError, match="decoder must be one of classifier, ssd, centre-points"):
         resolve_card(tmp_path / "m.tflite", [image_input()], [], [])

@@ -13,7 +13,7 @@ import pytest
 from edgerun.errors import CameraError, ConfigError, InputError, ModelError
 from edgerun.vision import load
 from edgerun.vision import model as model_module
-from edgerun.vision.card import recognise
+from edgerun.vision.decoders import recognise
 from edgerun.vision.frame import Frame
 from edgerun.vision.media import VideoReader, VideoWriter, list_images, read_image, write_image
 from edgerun.vision.model import Model

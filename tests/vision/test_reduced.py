@@ -61,7 +61,7 @@ def test_it_is_the_same_picture(tmp_path: Path, card: InputCard, orientation: in
     assert np.abs(got.astype(int) - expected).max() > 10  # nothing is there yet
     mine = made(reduced, got).of_whole(*size)
     apart = np.abs(got.astype(int) - expected)
-    assert apart.max() <= 8 and apart.mean() < 1
+    assert apart.max() <= 8 and apart.mean() < 1.5
     assert mine.source == place.source and mine.size == place.size
     np.testing.assert_allclose(mine.crop, place.crop, atol=9)
     np.testing.assert_allclose(mine.place, place.place, atol=1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,3 +92,13 @@ shape_option = click.option(
     metavar="NAME=1x224x224x3",
     help="Another shape for an input; may be given several times.",
 )
+
+
+@contextmanager
+def progress(items: Iterable[Any], length: int | None, as_json: bool) -> Iterator[Iterable[Any]]:
+    """`items` under a progress bar on a terminal; no bar where JSON runs over the same terminal."""
+    if not sys.stderr.isatty() or (as_json and sys.stdout.isatty()):
+        yield items
+        return
+    with click.progressbar(items, length=length, file=sys.stderr, show_pos=True) as bar:
+        yield bar

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +16,7 @@ from edgerun.cli.common import (
     model_argument,
     print_json,
     print_table,
+    progress,
     threads_option,
 )
 from edgerun.errors import InputError
@@ -35,6 +33,10 @@ if TYPE_CHECKING:
 @click.option("--save", type=PATH, help="Draw into this picture, video or folder.")
 @click.option("--top", type=click.IntRange(min=1), help="How many classes to show.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="The lowest score of a box.")
+@click.option("--track", is_flag=True, help="Of a video: follow objects from frame to frame.")
+@click.option("--zones", type=PATH, help="Of a video: say who enters, leaves, crosses; a TOML file. Tracks.")
+@click.option("--motion", is_flag=True, help="Of a video: pass over frames in which nothing moves.")
+@click.option("--jsonl", type=PATH, help="Of a video: a line of JSON for each frame, into this file.")
 @click.option("--backend", type=click.Choice(BACKENDS), default="edgerun", show_default=True)
 @threads_option
 @json_option
@@ -45,6 +47,10 @@ def command(
     save: Path | None,
     top: int | None,
     threshold: float | None,
+    track: bool,
+    zones: Path | None,
+    motion: bool,
+    jsonl: Path | None,
     backend: Any,
     threads: int | None,
     as_json: bool,
@@ -54,11 +60,27 @@ def command(
     A picture and a folder give the predictions of each picture, a video those of the whole
     video; with --json each picture or frame is a line of JSON. --save draws the predictions: into
     a picture for a picture, a video for a video, a folder for a folder.
+
+    With --track the objects of a video have numbers; with --zones there are events, too. FILE of --zones:
+
+    \b
+        [[zone]]
+        name = "door"
+        points = [[0.1, 0.2], [0.4, 0.2], [0.4, 0.9]]   # parts of width and height
+        dwell = 5.0                                     # optional: say who stays so many seconds
+        [[line]]
+        name = "gate"
+        start = [0.5, 0.0]
+        end = [0.5, 1.0]
     """
+    from edgerun.cli.run_video import Wishes, run_video
     from edgerun.vision import load
     from edgerun.vision.media import is_image, list_images
 
     existing(source)
+    wishes = Wishes(save, jsonl, track or zones is not None, zones, motion, as_json)
+    if wishes.of_video_alone and (source.is_dir() or is_image(source)):
+        raise click.UsageError(f"{wishes.of_video_alone} is for videos, and {source} is none.")
     loaded = load(existing(model), labels, threads, backend, threshold, top)
     # The figures shown are those of a model that has run before.
     loaded.warm_up()
@@ -67,7 +89,7 @@ def command(
     elif is_image(source):
         _run_picture(loaded, source, save, as_json)
     else:
-        _run_video(loaded, source, save, as_json)
+        run_video(loaded, source, wishes)
 
 
 def _run_picture(model: Model, path: Path, save: Path | None, as_json: bool) -> None:
@@ -98,7 +120,7 @@ def _run_folder(model: Model, paths: list[Path], save: Path | None, as_json: boo
         save.mkdir(parents=True, exist_ok=True)
     lines = []
     unread = 0
-    with _progress(paths, len(paths), as_json) as bar:
+    with progress(paths, len(paths), as_json) as bar:
         for path in bar:
             try:
                 image, size = _read(model, path, whole=save is not None)
@@ -116,73 +138,6 @@ def _run_folder(model: Model, paths: list[Path], save: Path | None, as_json: boo
         print_table([["picture", "time", "predictions"], *lines], right="1")
     if unread:
         raise InputError(f"{unread} of {len(paths)} pictures could not be read.")
-
-
-def _run_video(model: Model, path: Path, save: Path | None, as_json: bool) -> None:
-    from edgerun.vision.draw import draw
-    from edgerun.vision.media import VideoReader, VideoWriter
-
-    tally = _Tally()
-    with VideoReader(path) as video:
-        writer = VideoWriter(save, video.fps) if save is not None else None
-        try:
-            with _progress(video, video.count or None, as_json) as bar:
-                for number, image in enumerate(bar):
-                    prediction, milliseconds = _predict(model, image)
-                    at = number / video.fps
-                    tally.add(prediction, at, milliseconds)
-                    if as_json:
-                        place = {"file": str(path), "frame": number, "time_s": round(at, 3)}
-                        print_json({**place, "ms": milliseconds, **prediction.to_dict()})
-                    if writer is not None:
-                        writer.write(draw(image, prediction))
-        finally:
-            if writer is not None:
-                writer.close()
-    if not as_json:
-        tally.print(path.name)
-
-
-class _Tally:
-    """What a whole video showed."""
-
-    def __init__(self) -> None:
-        self.times: list[float] = []
-        self.seen: dict[str, list[float]] = {}  # label: frames, best score, first seen
-        self.tensors = ""
-
-    def add(self, prediction: Prediction, at: float, milliseconds: float) -> None:
-        self.times.append(milliseconds)
-        if prediction.task == "tensors":
-            self.tensors = str(prediction)
-            return
-        items: Iterable[Any] = prediction.items
-        if prediction.task == "classification":
-            items = prediction.items[:1]
-        best: dict[str, float] = {}
-        for item in items:
-            best[item.label] = max(item.score, best.get(item.label, 0.0))
-        for label, score in best.items():
-            entry = self.seen.setdefault(label, [0, 0.0, at])
-            entry[0] += 1
-            entry[1] = max(entry[1], score)
-
-    def print(self, name: str) -> None:
-        median = sorted(self.times)[len(self.times) // 2] if self.times else 0.0
-        click.echo(f"{name}: {len(self.times)} frames, median {median:.1f} ms")
-        if self.tensors:
-            click.echo(f"the last frame: {self.tensors}")
-            return
-        rows = [
-            [label, str(int(frames)), f"{best:.0%}", f"{first:.1f} s"]
-            for label, (frames, best, first) in sorted(
-                self.seen.items(), key=lambda entry: -entry[1][0]
-            )
-        ]
-        if rows:
-            print_table([["label", "frames", "best", "first seen"], *rows], right="123")
-        else:
-            click.echo("nothing was seen")
 
 
 def _read(model: Model, path: Path, whole: bool) -> tuple[Image, tuple[int, int] | None]:
@@ -211,17 +166,9 @@ def _print_prediction(prediction: Prediction) -> None:
         click.echo("  nothing above the threshold")
     for item in items:
         box = ""
-        if prediction.task == "detection":
+        if getattr(item, "box", None) is not None:
             left, top, right, bottom = (round(side) for side in item.box)
             box = f"  at {left},{top} to {right},{bottom}"
+        if getattr(item, "points", None) is not None:
+            box += f"  {len(item.points)} points"
         click.echo(f"  {item.score:6.1%}  {item.label}{box}")
-
-
-@contextmanager
-def _progress(items: Iterable[Any], length: int | None, as_json: bool) -> Iterator[Iterable[Any]]:
-    """`items` under a progress bar on a terminal; no bar where JSON runs over the same terminal."""
-    if not sys.stderr.isatty() or (as_json and sys.stdout.isatty()):
-        yield items
-        return
-    with click.progressbar(items, length=length, file=sys.stderr, show_pos=True) as bar:
-        yield bar

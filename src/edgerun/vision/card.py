@@ -6,21 +6,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from edgerun.ir.types import TensorInfo
 from edgerun.vision.labels import Labels
 
-Task = Literal["classification", "detection", "tensors"]
+Task = Literal["classification", "detection", "keypoints", "segmentation", "tensors"]
 Colour = Literal["rgb", "bgr", "grey"]
 Resize = Literal["stretch", "letterbox", "crop"]
 Filter = Literal["auto", "bilinear", "area"]
 Scores = Literal["as-is", "logits"]
-DetectionDecoder = Literal["ssd", "centre-points"]
 
-_SOFTMAX_LIKE = ("softmax", "logistic", "sigmoid")
-_TRAILING = ("reshape", "squeeze", "quantize", "requantize", "dequantize", "cast")
+
+
+# What reads outputs, by name, and what it gives; edgerun.vision.decoders has them.
+DECODERS: dict[str, Task] = {
+    "classifier": "classification",
+    "ssd": "detection",
+    "centre-points": "detection",
+    "yolov5": "detection",
+    "yolov8": "detection",
+    "yolox": "detection",
+    "nanodet": "detection",
+    "fastestdet": "detection",
+    "fomo": "detection",
+    "ultraface": "detection",
+    "yunet": "detection",
+    "blazeface": "detection",
+    "yolov8-pose": "keypoints",
+    "movenet": "keypoints",
+    "posenet": "keypoints",
+    "hand-landmarks": "keypoints",
+    "segmentation": "segmentation",
+    "tensors": "tensors",
+}
 
 
 @dataclass(frozen=True)
@@ -48,12 +68,17 @@ class Card:
     input: InputCard
     labels: Labels | None = None
     scores: Scores = "as-is"
-    decoder: DetectionDecoder = "ssd"
+    decoder: str = ""  # of DECODERS; that of the task where it is not said
     threshold: float = 0.4
     overlap: float = 0.5
     top: int = 5
     source: str = ""
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.decoder:
+            first = next(name for name, task in DECODERS.items() if task == self.task)
+            object.__setattr__(self, "decoder", first)
 
     def summary(self) -> str:
         """A few lines for people: task, input, labels, and what was assumed."""
@@ -68,29 +93,6 @@ class Card:
         return "\n".join([*lines, *(f"note      {note}" for note in self.notes)])
 
 
-def recognise(
-    inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo], operators: Sequence[str]
-) -> Card:
-    """A card from shapes and operators alone."""
-    notes: list[str] = []
-    source = "recognised from shapes and operators"
-    grey = len(inputs) == 1 and len(inputs[0].shape) == 4 and inputs[0].shape[-1] == 1
-    picture = InputCard(colour="grey" if grey else "rgb")
-    if is_ssd(outputs, operators):
-        return Card("detection", picture, source=source)
-    classes = class_count(outputs)
-    if classes is None:
-        notes.append("no decoder knows these outputs: they are shown as tensors")
-        return Card("tensors", picture, source=source, notes=tuple(notes))
-    if operators and not _ends_in_probabilities(operators):
-        notes.append(
-            "the model ends without softmax: its outputs are shown as they are, "
-            'unless a card says scores = "logits"'
-        )
-    picture = replace(picture, resize="crop", crop=0.875 if classes in (1000, 1001) else 1.0)
-    return Card("classification", picture, source=source, notes=tuple(notes))
-
-
 def class_count(outputs: Sequence[TensorInfo]) -> int | None:
     """C of a classifier's one output [1, C] or [1, 1, 1, C], C >= 2; None for anything else."""
     if len(outputs) != 1 or len(outputs[0].shape) not in (2, 4):
@@ -99,22 +101,3 @@ def class_count(outputs: Sequence[TensorInfo]) -> int | None:
     if any(side != 1 for side in others) or not isinstance(classes, int) or classes < 2:
         return None
     return classes
-
-
-def is_ssd(outputs: Sequence[TensorInfo], operators: Sequence[str]) -> bool:
-    """Whether the outputs are those of TFLite_Detection_PostProcess."""
-    named = any(_plain(name).endswith("detectionpostprocess") for name in operators)
-    shapes = sorted(len(info.shape) for info in outputs)
-    boxes = [info for info in outputs if len(info.shape) == 3 and info.shape[2] == 4]
-    return shapes == [1, 2, 2, 3] and len(boxes) == 1 and (named or not operators)
-
-
-def _ends_in_probabilities(operators: Sequence[str]) -> bool:
-    for name in reversed(operators):
-        if _plain(name) not in _TRAILING:
-            return _plain(name) in _SOFTMAX_LIKE
-    return False
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").lower()

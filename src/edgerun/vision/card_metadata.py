@@ -73,6 +73,13 @@ def find_labels(metadata: Metadata, about: ModelMetadata | None, notes: list[str
     ]
     if not declared and PREFIX + _RECORD in metadata:
         declared = [_RECORD]
+    if not declared and "names" in metadata:  # of ONNX files by Ultralytics
+        text = bytes(metadata["names"]).decode("utf-8", "replace")
+        try:
+            return Labels(_record_names(f'{{"names": {text}}}', "its metadata"), "names in its metadata")
+        except ConfigError as error:
+            notes.append(f"{str(error).rstrip('.')}: these labels are not used")
+            return None
     if not declared:
         return None
     name = declared[0]
@@ -150,7 +157,8 @@ def _with_input(
 
 
 def normalisation(tensor: TensorMetadata) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """(mean, scale) with real input = (pixel - mean) * scale; None where there is none that has a meaning."""
+    """(mean, scale) with real input = (pixel - mean) * scale; None where there is none that has a
+    meaning."""
     mean, std = tensor.mean or (0.0,), tensor.std or (1.0,)
     sound = np.isfinite([*mean, *std]).all() and min(std) > 0
     if not (tensor.mean or tensor.std) or not sound or {len(mean), len(std)} - {1, 3}:
@@ -159,7 +167,8 @@ def normalisation(tensor: TensorMetadata) -> tuple[tuple[float, ...], tuple[floa
 
 
 def _is_raw(info: TensorInfo, mean: tuple[float, ...], scale: tuple[float, ...]) -> bool:
-    """Whether a uint8 input's stored values are the pixels: normalising and quantising undo each other."""
+    """Whether a uint8 input's stored values are the pixels: normalising and quantising undo each
+    other."""
     if info.dtype != UINT8:
         return False
     if info.quantization is None:

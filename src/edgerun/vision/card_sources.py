@@ -12,9 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgerun.ir.types import FLOAT32, TensorInfo
-from edgerun.vision.card import Card, recognise
+from edgerun.vision.card import Card
 from edgerun.vision.card_metadata import apply_metadata
 from edgerun.vision.card_toml import apply_toml
+from edgerun.vision.decoders import recognise
 
 
 def resolve_card(

@@ -1,11 +1,11 @@
 """A model card as a file: MODEL.toml beside the model, e.g. `birds.toml` for `birds.tflite`.
 
-    task = "classification"        # or "detection", "tensors"
+    task = "classification"        # or "detection", "keypoints", "segmentation", "tensors"
     labels = "birds.txt"           # beside the card
     scores = "logits"              # classification: "as-is" (default) or "logits" (softmax them)
-    decoder = "centre-points"      # detection: or "ssd" (default), TFLite's post-processing
-    threshold = 0.4                # detection: the lowest score shown
-    overlap = 0.5                  # centre-points: IoU from which a better box hides others
+    decoder = "yolov8"             # what reads the outputs, of docs/decoders.md; otherwise recognised
+    threshold = 0.4                # the lowest score shown
+    overlap = 0.5                  # IoU from which a better box hides others
     top = 5                        # classification: how many classes are shown
 
     [input]
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 from edgerun.errors import ConfigError
-from edgerun.vision.card import Card, Colour, DetectionDecoder, Filter, Resize, Scores, Task
+from edgerun.vision.card import DECODERS, Card, Colour, Filter, Resize, Scores, Task
 from edgerun.vision.labels import Labels
 from edgerun.vision.text_file import read_toml, short
 
@@ -71,11 +71,18 @@ class _Toml:
             task=self._choice(Task),
             labels=self._labels,
             scores=self._choice(Scores),
-            decoder=self._choice(DetectionDecoder),
+            decoder=self._of(tuple(DECODERS)),
             threshold=self._number(0.0, 1.0),
             overlap=self._number(0.0, 1.0),
             top=self._count,
         )
+        if "decoder" in fields:
+            meant = DECODERS[fields["decoder"]]
+            if fields.setdefault("task", meant) != meant:
+                task, decoder = fields["task"], fields["decoder"]
+                raise ConfigError(f"{self.path}: the decoder {decoder} is for {meant}, got task = {task!r}.")
+        elif fields.get("task", card.task) != card.task:
+            fields["decoder"] = ""  # that of the task
         notes = () if "task" in fields else card.notes
         return replace(card, **fields, input=picture, source=str(self.path), notes=notes)
 
@@ -89,10 +96,13 @@ class _Toml:
         return {key: readers[key](prefix + key, value) for key, value in given.items()}
 
     def _choice(self, kind: Any) -> Any:
+        return self._of(get_args(kind))
+
+    def _of(self, choices: tuple[str, ...]) -> Any:
         def read(key: str, value: object) -> object:
-            if not isinstance(value, str) or value not in get_args(kind):
-                choices = ", ".join(get_args(kind))
-                raise ConfigError(f"{self.path}: {key} must be one of {choices}, got {_shown(value)}.")
+            if not isinstance(value, str) or value not in choices:
+                expected = ", ".join(choices)
+                raise ConfigError(f"{self.path}: {key} must be one of {expected}, got {_shown(value)}.")
             return value
 
         return read

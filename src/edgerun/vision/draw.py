@@ -7,11 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from edgerun.vision.detections import Classifications, Detections, Prediction
+from edgerun.vision.coco import BONES, FINGERS
+from edgerun.vision.detections import (
+    Classifications,
+    Detections,
+    Instance,
+    Keypoints,
+    Mask,
+    Points,
+    Prediction,
+)
 from edgerun.vision.frame import Image
 from edgerun.vision.opencv import opencv
 
 _MIN_SIDE = 240
+_LIKELY = 0.3  # score of a point from which it is drawn
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 
 Colour = tuple[int, int, int]
@@ -33,7 +43,16 @@ def draw(image: Image, prediction: Prediction) -> Image:
         # The best last, on top of the others.
         for item in reversed(prediction.items):
             box = [round(side * zoom) for side in item.box]
-            pen.box(box, f"{item.label} {item.score:.0%}", colour_of(item.index))
+            number = "" if item.track is None else f"{item.track} "
+            colour = colour_of(item.index if item.track is None else item.track)
+            pen.box(box, f"{number}{item.label} {item.score:.0%}", colour)
+            pen.points(item.points or (), zoom, colour)
+    elif isinstance(prediction, Keypoints):
+        for at, body in enumerate(reversed(prediction.items)):
+            pen.body(body, zoom, colour_of(at))
+    elif isinstance(prediction, Mask):
+        pen.mask(prediction)
+        pen.lines([f"{item.share:.0%} {item.label}" for item in prediction.items[:4]])
     elif isinstance(prediction, Classifications):
         pen.lines([f"{item.score:.0%} {item.label}" for item in prediction.items[:3]])
     else:
@@ -71,6 +90,30 @@ class _Pen:
         x = min(max(left, 0), max(self.width - width, 0))
         y = top - height if top >= height else max(top, 0)
         self._text(x, y, text, colour)
+
+    def points(self, points: Points, zoom: int, colour: Colour) -> None:
+        for x, y, _ in points:
+            self.cv2.circle(self.canvas, (round(x * zoom), round(y * zoom)), self.line, colour, -1)
+
+    def body(self, body: Instance, zoom: int, colour: Colour) -> None:
+        """The points that are likely, and the bones between them, where these are known."""
+        places = [(round(x * zoom), round(y * zoom)) for x, y, _ in body.points]
+        seen = [score >= _LIKELY for _, _, score in body.points]
+        bones = {17: BONES, 21: FINGERS}.get(len(places), ())
+        for a, b in bones:
+            if seen[a] and seen[b]:
+                self.cv2.line(self.canvas, places[a], places[b], colour, self.line, self.cv2.LINE_AA)
+        self.points(tuple(p for p, s in zip(body.points, seen, strict=True) if s), zoom, colour)
+        if body.box is not None:
+            self.box([round(side * zoom) for side in body.box], f"{body.label} {body.score:.0%}", colour)
+
+    def mask(self, mask: Mask) -> None:
+        """Half of the colour of its class on each pixel that is not of the background."""
+        size = (self.width, self.height)
+        classes = self.cv2.resize(mask.classes, size, interpolation=self.cv2.INTER_NEAREST)
+        colours = np.array([colour_of(index) for index in range(256)], np.uint8)
+        there = classes > 0
+        self.canvas[there] = self.canvas[there] // 2 + colours[classes[there]] // 2
 
     def lines(self, texts: list[str]) -> None:
         """Lines of text over the lower left corner, the first one uppermost."""

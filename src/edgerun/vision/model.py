@@ -16,7 +16,7 @@ from edgerun.ir.types import TensorInfo
 from edgerun.session import Session
 from edgerun.vision.card import Card
 from edgerun.vision.card_sources import resolve_card
-from edgerun.vision.decode import make_decoder
+from edgerun.vision.decoders import make_decoder
 from edgerun.vision.detections import Prediction
 from edgerun.vision.frame import Image
 from edgerun.vision.labels import Labels
@@ -57,7 +57,7 @@ class Model:
         self.card = card
         self.name = name
         self.preprocessor = Preprocessor(card.input, session.inputs[0])
-        self._decoder = make_decoder(card, session.outputs)
+        self._decoder = make_decoder(card, session.outputs, session.inputs)
         self._feeds = {session.inputs[0].name: self.preprocessor.empty()}
 
     def __call__(self, image: Image, size: tuple[int, int] | None = None) -> Prediction:
@@ -125,9 +125,9 @@ def load(
 ) -> Model:
     """The model at `path` with its card; what is given here goes before what the card says.
 
-    labels: a .txt or .pbtxt file. threshold: lowest score of a detection. top: classes shown. card: of the
-    same model, loaded before, so that it is not looked up, and told, again.
-    Raises ModelError, ConfigError.
+    labels: a .txt or .pbtxt file. threshold: lowest score of a detection. top: classes shown. card: of
+    the same model, loaded before, so that it is not looked up, and told, again. Raises ModelError,
+    ConfigError.
     """
     path = Path(path)
     session = Session(path, threads=threads, backend=backend)
