@@ -11,6 +11,10 @@ import pytest
 
 from session.conftest import classifier_net
 
+_SANITIZED = any(name in os.environ.get("LD_PRELOAD", "") for name in ("asan", "tsan"))
+# Sanitizers take terabytes of address space and threads of their own: neither can be limited beside them.
+without_sanitizers = pytest.mark.skipif(_SANITIZED, reason="a sanitizer needs what is limited here")
+
 # A child: `path` is the model; `answer` runs a session on a fixed input; `cache_in` turns the cache on;
 # `attempt` does something that may fail for want of resources, and says how it ended. Any other exception
 # ends the child, and the test.

@@ -6,6 +6,8 @@ import os
 
 import pytest
 
+from exhaustion.conftest import without_sanitizers
+
 COUNTS = """
 def counts():
     "File descriptors and threads of this process."
@@ -37,6 +39,7 @@ print(len(os.listdir("/proc/self/task")) - before)
 """
 
 
+@without_sanitizers
 def test_without_threads_one_lane_runs(child, model_file) -> None:
     assert int(child(NO_THREADS, model_file)) > 0
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import pytest
 
+from exhaustion.conftest import without_sanitizers
+
+pytestmark = without_sanitizers
+
 # Each limit is tried in a forked child, which has imported everything: so many are cheap. A child that was
 # ended by a signal, or that raised anything else, is named by its limit.
 LIMITS = """

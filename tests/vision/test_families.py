@@ -259,6 +259,18 @@ def test_ultraface(scores_first: bool) -> None:
     check(net(scores, boxes) if scores_first else net(boxes, scores), [(0, 0.9, (200, 100, 320, 220))])
 
 
+def test_ultraface_whose_last_step_is_left_to_us() -> None:
+    net = Net((1, 240, 320, 3), tensors(s=(1, 4420, 2), b=(1, 4420, 4)))
+    scores, boxes = np.zeros((1, 4420, 2)), np.random.default_rng(0).normal(0, 2, (1, 4420, 4))
+    x, y, w, h = middles(net.placed(200, 100, 320, 220)[None])[0]
+    column, row = int(x // 32), int(y // 32)
+    k = 3 * 40 * 30 + 2 * 20 * 15 + 2 * (10 * row + column) + 1  # the anchor of 96 pixels
+    at = (np.array([column, row]) + 0.5) * 32
+    boxes[0, k] = [*((np.array([x, y]) - at) / 96 / 0.1), *(np.log(np.array([w, h]) / 96) / 0.2)]
+    scores[0, k, 1] = 0.9
+    check(net(scores, boxes), [(0, 0.9, (200, 100, 320, 220))])
+
+
 def test_yunet() -> None:
     counts = [40 * 40, 20 * 20, 10 * 10]
     shapes = {

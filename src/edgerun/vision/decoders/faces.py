@@ -1,6 +1,8 @@
 """UltraFace and YuNet.
 
-UltraFace   scores [1, N, 2] (background, face) and boxes [1, N, 4], corners from 0 to 1
+UltraFace   scores [1, N, 2] (background, face) and boxes [1, N, 4]: corners from 0 to 1, or, where the last
+            step was left to the caller, a tenth of the way from the anchor's centre and a fifth of the
+            logarithm of the sides, both in sides of the anchor; many of these look the wrong way round
 YuNet       for each stride 8, 16, 32: class [1, n, 1], object [1, n, 1], box [1, n, 4], five points
             [1, n, 10]; n cells, offsets and logs in cells, score sqrt(class * object)
 
@@ -33,8 +35,10 @@ from edgerun.vision.detections import Detections
 from edgerun.vision.preprocess import Placement
 
 _STRIDES = (8, 16, 32)
-_ULTRA_MAPS = ((8, 3), (16, 2), (32, 2), (64, 3))  # stride, boxes in a cell
+# Of each stride the sides of its anchors, in pixels.
+_ULTRA_MAPS = ((8, (10, 16, 24)), (16, (32, 48)), (32, (64, 96)), (64, (128, 192, 256)))
 _FACE = {0: "face"}
+_WRONG_WAY = 0.02  # of all boxes
 
 
 def _ultra(io: Io) -> tuple[TensorInfo, TensorInfo] | None:
@@ -42,7 +46,7 @@ def _ultra(io: Io) -> tuple[TensorInfo, TensorInfo] | None:
     size, shapes = io.size(), io.shapes()
     if size is None or sorted(shape[2:] for shape in shapes) != [(2,), (4,)]:
         return None
-    count = sum(cells(*size, (stride,)) * boxes for stride, boxes in _ULTRA_MAPS)
+    count = sum(cells(*size, (stride,)) * len(sides) for stride, sides in _ULTRA_MAPS)
     if any(shape[:2] not in ((1, count), (1, 0)) for shape in shapes):
         return None
     first = shapes[0][2] == 2
@@ -54,16 +58,37 @@ def _ultra_card(io: Io, so_far: Card) -> Card:
     return replace(so_far, input=picture, threshold=0.7, overlap=0.3)
 
 
+def _anchors(size: tuple[int, int]) -> Array:
+    """[N, 4] centre and sides, 0 to 1."""
+    found, scale = [], np.array(size, np.float32)
+    for stride, sides in _ULTRA_MAPS:
+        places, strides = grid_points(*size, (stride,))
+        for_each = [
+            np.concatenate([places * strides / scale, np.full_like(places, s) / scale], 1) for s in sides
+        ]
+        found.append(np.stack(for_each, 1).reshape(-1, 4))
+    return np.concatenate(found)
+
+
 def _make_ultra(card: Card, io: Io) -> Decoder:
-    found = _ultra(io)
-    if found is None:
+    found, size = _ultra(io), io.size()
+    if found is None or size is None:
         raise refuse(card, io, "an UltraFace has scores [1, N, 2] and boxes [1, N, 4], strides 8 to 64")
     scores_info, boxes_info = found
+    anchors = _anchors(size)
+    left_to_us: list[bool] = []  # whether boxes are relative to anchors: told by the first picture
 
     def decode(outputs: Outputs, placement: Placement) -> Detections:
         scores = real(outputs[scores_info.name], scores_info).reshape(-1, 2)[:, 1]
         kept = np.flatnonzero(scores >= card.threshold)
-        boxes = real(outputs[boxes_info.name], boxes_info).reshape(-1, 4)[kept]
+        boxes = real(outputs[boxes_info.name], boxes_info).reshape(-1, 4)
+        if not left_to_us:
+            left_to_us.append(bool((boxes[:, 2] < boxes[:, 0]).mean() > _WRONG_WAY))
+        boxes = boxes[kept]
+        if left_to_us[0]:
+            at = anchors[kept]
+            sides = at[:, 2:] * np.exp(np.clip(boxes[:, 2:] * 0.2, -20, 20))
+            boxes = corners(at[:, :2] + boxes[:, :2] * 0.1 * at[:, 2:], sides)
         return to_detections(card, placement, boxes, scores[kept], np.zeros(len(kept), int), names=_FACE)
 
     return decode
