@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from edgerun.errors import EdgerunError
 
 __version__ = "0.1.0"
-__all__ = ["EdgerunError", "Session", "load"]
+__all__ = ["EdgerunError", "Pipeline", "Session", "load"]
 
 if TYPE_CHECKING:
+    from edgerun.serve.programmatic import Pipeline
     from edgerun.session import Session
     from edgerun.vision import load
 
@@ -24,4 +25,11 @@ def __getattr__(name: str) -> Any:
         from edgerun.vision import load
 
         return load
+    if name == "Pipeline":
+        try:
+            from edgerun.serve.programmatic import Pipeline
+        except ImportError as error:
+            raise EdgerunError(f"Pipeline needs {error.name}: pip install edgerun[serve].") from error
+
+        return Pipeline
     raise AttributeError(f"module 'edgerun' has no attribute {name!r}")

@@ -29,7 +29,7 @@ HEAVY = {
 
 
 def test_exported_names() -> None:
-    assert edgerun.__all__ == ["EdgerunError", "Session", "load"]
+    assert edgerun.__all__ == ["EdgerunError", "Pipeline", "Session", "load"]
     assert all(getattr(edgerun, name) is not None for name in edgerun.__all__)
     with pytest.raises(AttributeError, match="no_such_name"):
         getattr(edgerun, "no_such_name")  # noqa: B009

@@ -26,7 +26,7 @@ class FakeModel:
     """Finds one box in every picture. `gate` holds infer() up, `failure` makes it fail."""
 
     name = "fake"
-    card = SimpleNamespace(task="detection")
+    card = SimpleNamespace(task="detection", threshold=0.0)
 
     def __init__(self) -> None:
         self.gate: threading.Semaphore | None = None

@@ -21,6 +21,7 @@ import pytest
 
 from colours import write_colours_model
 from edgerun.session import Session
+from edgerun.vision.zones_toml import read_zones
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 expect = sync_api.expect
@@ -436,3 +437,51 @@ def test_two_cameras_fit_on_a_phone(serve, clip, page, tmp_path):
         expect(picture_of(page, name)).to_have_js_property("naturalWidth", WIDTH)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert page.evaluate(OUTSIDE) == []
+
+
+def test_zones_and_lines_are_drawn_with_the_mouse(page, tmp_path):
+    zones = tmp_path / "yard.toml"
+    server = Server("--zones", zones)
+    try:
+        page.goto(server.url)
+        place = camera(page, "demo")
+        picture = place.locator(".picture")
+        expect(picture).not_to_have_class(re.compile("waiting"))
+        place.get_by_text("Zones and lines").click()
+        names = iter(["left half", "door"])
+        page.on("dialog", lambda dialog: dialog.accept(next(names)))
+        place.get_by_role("button", name="New zone").click()
+        page.evaluate("document.activeElement.blur()")
+        drawing = place.locator("svg.zones")
+        box = drawing.bounding_box()
+        assert box is not None
+        wide, high = place.locator("img").evaluate("img => [img.naturalWidth, img.naturalHeight]")
+        zoom = min(box["width"] / wide, box["height"] / high)
+
+        def click(x: float, y: float) -> None:
+            """On a part of the picture, which stands in the middle of its frame."""
+            left, top = (box["width"] - wide * zoom) / 2, (box["height"] - high * zoom) / 2
+            drawing.click(position={"x": left + wide * zoom * x, "y": top + high * zoom * y})
+
+        for x, y in ((0.1, 0.1), (0.5, 0.1), (0.5, 0.9), (0.1, 0.9)):
+            click(x, y)
+        place.get_by_role("button", name="Done").click()
+        expect(place.get_by_role("listitem").filter(has_text="left half")).to_be_visible()
+        place.get_by_role("button", name="New line").click()
+        for x in (0.2, 0.8):
+            click(x, 0.5)
+        expect(place.get_by_role("listitem").filter(has_text="door: ")).to_be_visible()
+        watch = read_zones(zones)
+        (zone,), (line,) = watch.zones, watch.lines
+        np.testing.assert_allclose(zone.points, [(0.1, 0.1), (0.5, 0.1), (0.5, 0.9), (0.1, 0.9)], atol=0.02)
+        np.testing.assert_allclose([line.start, line.end], [(0.2, 0.5), (0.8, 0.5)], atol=0.02)
+        place.get_by_role("button", name="Remove zone left half").click()
+        expect(place.get_by_role("listitem").filter(has_text="left half")).to_have_count(0)
+        assert [place.name for place in read_zones(zones).lines] == ["door"]
+        assert not read_zones(zones).zones
+
+        page.get_by_text("What the scheduler decides").click()
+        row = page.get_by_role("region", name="The newest decisions").get_by_role("row").nth(1)
+        expect(row).to_contain_text("demo")
+    finally:
+        server.stop()

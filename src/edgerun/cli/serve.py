@@ -28,6 +28,9 @@ from edgerun.errors import ConfigError
 @click.option("--rate", type=click.FloatRange(0.01, 1000), help="Frames a second, at most.")
 @click.option("--loop/--once", default=None, help="Begin files again at the end.  [default: loop]")
 @click.option("--pace", type=click.Choice(["real", "fast"]), help="fast: files without a pause.")
+@click.option("--track", is_flag=True, default=None, help="Follow objects from frame to frame.")
+@click.option("--zones", type=PATH, metavar="FILE", help="Zones and lines; drawn on the page, kept there.")
+@click.option("--motion", is_flag=True, default=None, help="Pass over frames in which nothing moves.")
 @click.option("--backend", type=click.Choice(BACKENDS))
 @click.option("--events", type=PATH, metavar="FILE", help="Append results as JSON lines; - prints.")
 @click.option("--host", help="The address to serve on.  [default: 127.0.0.1]")
@@ -61,7 +64,7 @@ def command(
         given["model"]["path"] = os.fspath(existing(model))
     if options["events"] is not None:
         given["sinks"] = {"jsonl": {"path": os.fspath(options["events"])}}
-    each_camera = _table(options, "rate", "loop", "pace")
+    each_camera = _table(options, "rate", "loop", "pace", "track", "zones", "motion")
     Service(read_config(config, given, each_camera)).run()
 
 

@@ -24,11 +24,13 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 class CameraConfig:
     """One stream: where pictures come from.
 
-    name: unique, and a word in URLs and metrics. rate: frames looked at a second, at most. pace,
-    loop: of files, see open_source. latency: seconds from capture to result that are aimed at; a frame
-    that cannot make it is dropped. priority: relative to other cameras. policy: keep the `latest` frame,
-    the `depth` newest (`queue`), or `all` of a file, which waits then; by default `latest`, and `all`
-    of files at pace = "fast".
+    name: unique, and a word in URLs and metrics. rate: frames looked at a second, at most. pace, loop:
+    of files, see open_source. latency: seconds from capture to result that are aimed at; a frame that
+    cannot make it is dropped. priority: relative to other cameras. policy: keep the `latest` frame, the
+    `depth` newest (`queue`), or `all` of a file, which waits then; by default `latest`, and `all` of
+    files at pace = "fast". track: follow objects from frame to frame. zones: a file of zones and lines,
+    which may be made later, on the page; it tracks, too. motion: pass over frames in which nothing
+    moves.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -40,6 +42,14 @@ class CameraConfig:
     priority: Annotated[float, Field(gt=0, le=1000)] = 1.0
     policy: Policy | None = None
     depth: Annotated[int, Field(ge=1, le=64)] = 4
+    track: bool = False
+    zones: Path | None = None
+    motion: bool = False
+
+    @property
+    def follows(self) -> bool:
+        """Whether objects are followed from frame to frame."""
+        return self.track or self.zones is not None
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -88,6 +98,10 @@ class ServeConfig:
         for name in names:
             if names.count(name) > 1:
                 raise ConfigError(f"Two cameras have the name {name!r}: names must differ.")
+        files = [camera.zones for camera in self.cameras if camera.zones is not None]
+        for file in files:
+            if files.count(file) > 1:
+                raise ConfigError(f"Two cameras have the zones {str(file)!r}: each needs a file of its own.")
         for camera in self.cameras:
             if camera.pace == "fast" and camera.rate is not None:
                 raise ConfigError(

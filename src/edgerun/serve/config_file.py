@@ -118,6 +118,7 @@ def _read(path: Path) -> tuple[str, Tables]:
     for camera in _tables(tables.get("camera")):
         if isinstance(camera.get("source"), str) and is_file(camera["source"]):
             _make_absolute(camera, "source", path.parent)
+        _make_absolute(camera, "zones", path.parent)
     return text, tables
 
 

@@ -1,7 +1,8 @@
 """What a run costs on this machine now: by model, threads and frames at once.
 
-A table of first measurements, and how the machine's pace has changed since: throttling and other load slow
-all runs alike, so that every finished run corrects the prediction of every shape, tried lately or not.
+A table of first measurements, and how the machine's pace has changed since: throttling and other load
+slow all runs alike, so that every finished run corrects the prediction of every shape, tried lately or
+not.
 """
 
 from __future__ import annotations

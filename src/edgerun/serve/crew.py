@@ -16,7 +16,8 @@ _MEASURE_SECONDS = 0.2
 class Crew:
     """Instances of one model, as many of each shape as can run at the same time on `cores` cores.
 
-    models: by threads of a run, one instance each; the further ones are its twins, which share its weights.
+    models: by threads of a run, one instance each; the further ones are its twins, which share its
+    weights.
     """
 
     def __init__(self, models: Mapping[int, Model], cores: int) -> None:
@@ -39,7 +40,8 @@ class Crew:
 
     @contextmanager
     def member(self, threads: int) -> Iterator[Model]:
-        """An instance that nobody else has meanwhile. IndexError where more run than there are cores for."""
+        """An instance that nobody else has meanwhile. IndexError where more run than there are cores
+        for."""
         free = self._free[threads]
         model = free.pop()
         try:

@@ -3,9 +3,9 @@
     grabbing threads: offer(frame) -> Scheduler
     a worker per core: Scheduler.decide -> a job -> its stream's work, on a model of the job's shape
 
-A worker that is free asks for a decision; nobody polls: it sleeps until a frame arrives, a job ends, or the
-moment that the scheduler named. What is decided is remembered for the dashboard, and what deciding costs is
-counted.
+A worker that is free asks for a decision; nobody polls: it sleeps until a frame arrives, a job ends, or
+the moment that the scheduler named. What is decided is remembered for the dashboard, and what deciding
+costs is counted.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Consumer(Protocol):
 
 @dataclass(frozen=True)
 class Decided:
-    """A job that ended: when it began (seconds since 1970), its shape, seconds as predicted and as it was."""
+    """A job that ended: when it began (seconds since 1970), its shape, seconds as predicted and as
+    it was."""
 
     began_at: float
     model: str
@@ -80,7 +81,8 @@ class Dispatcher:
         ]
 
     def add(self, rule: Rule, crew: Crew, consumer: Consumer) -> None:
-        """Takes a stream in; a model that is new here is measured first, which takes a few of its runs."""
+        """Takes a stream in; a model that is new here is measured first, which takes a few of its
+        runs."""
         measured = {} if rule.model in self._crews else crew.measure()
         with self._lock:
             for (threads, frames), seconds in measured.items():
@@ -117,13 +119,19 @@ class Dispatcher:
             self._own_seconds += time.monotonic() - now
             self._work.notify()
 
+    def waits(self, stream: str) -> bool:
+        """Whether frames of a stream have not begun."""
+        with self._lock:
+            return self._scheduler.waiting(stream) > 0
+
     def wake(self) -> None:
         """Lets those who wait in `offer` look whether they have given up."""
         with self._lock:
             self._room.notify_all()
 
     def to_dict(self) -> dict[str, Any]:
-        """What the scheduler knows, what it decided last (newest first), and its own microseconds a frame."""
+        """What the scheduler knows, what it decided last (newest first), and its own microseconds a
+        frame."""
         with self._lock:
             decided = [one.to_dict() for one in reversed(self._decided)]
             own = self._own_seconds / self._frames if self._frames else 0.0

@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -29,6 +30,7 @@ from edgerun.serve.headers import SecurityHeaders
 from edgerun.serve.introspect import Introspection
 from edgerun.serve.metrics import Metrics
 from edgerun.serve.pipeline import Stream
+from edgerun.serve.places import change_places
 from edgerun.serve.process import ProcessUsage
 from edgerun.serve.stats import POINT_SECONDS
 
@@ -44,9 +46,14 @@ _FILE_KINDS = {
 }
 
 
-def make_app(streams: Sequence[Stream], dispatcher: Dispatcher, metrics: Metrics) -> ASGIApp:
-    """The ASGI application over streams that run."""
-    handlers = _Handlers(streams, dispatcher, metrics)
+def make_app(
+    streams: Sequence[Stream],
+    dispatcher: Dispatcher,
+    metrics: Metrics,
+    zone_files: Mapping[str, Path] | None = None,
+) -> ASGIApp:
+    """The ASGI application over streams that run. zone_files: where cameras' zones are kept."""
+    handlers = _Handlers(streams, dispatcher, metrics, zone_files or {})
     app = Starlette(
         routes=[
             Route("/", handlers.dashboard),
@@ -59,6 +66,7 @@ def make_app(streams: Sequence[Stream], dispatcher: Dispatcher, metrics: Metrics
             Route("/api/model", handlers.model),
             Route("/api/profile", handlers.profile),
             Route("/api/scheduler", handlers.scheduler),
+            Route("/api/zones", handlers.zones, methods=["GET", "PUT"]),
             Route("/metrics", handlers.metrics),
             Route("/healthz", handlers.health),
         ],
@@ -68,7 +76,14 @@ def make_app(streams: Sequence[Stream], dispatcher: Dispatcher, metrics: Metrics
 
 
 class _Handlers:
-    def __init__(self, streams: Sequence[Stream], dispatcher: Dispatcher, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        dispatcher: Dispatcher,
+        metrics: Metrics,
+        zone_files: Mapping[str, Path],
+    ) -> None:
+        self._zone_files = zone_files
         self._streams = {stream.name: stream for stream in streams}
         self._dispatcher = dispatcher
         self._metrics = metrics
@@ -147,6 +162,15 @@ class _Handlers:
     async def scheduler(self, request: Request) -> Response:
         """Load, streams, what runs cost, and the newest decisions."""
         return _Json(self._dispatcher.to_dict())
+
+    async def zones(self, request: Request) -> Response:
+        """?camera=NAME: its zones and lines; PUT changes them."""
+        stream = self._asked(request)
+        if request.method == "PUT":
+            return _Json(await change_places(request, stream, self._zone_files.get(stream.name)))
+        if stream.follower is None:
+            raise HTTPException(404, f"The camera {stream.name} does not follow objects.")
+        return _Json(stream.follower.watch.to_dict())
 
     async def metrics(self, request: Request) -> Response:
         kind = "text/plain; version=0.0.4; charset=utf-8"

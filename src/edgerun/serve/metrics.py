@@ -53,6 +53,12 @@ class Metrics:
             ["camera"],
             registry=self.registry,
         )
+        self.events = Counter(
+            "edgerun_events_total",
+            "What objects did: enter, leave, dwell, cross, ended.",
+            ["camera", "event", "place"],
+            registry=self.registry,
+        )
         self.model = Gauge(
             "edgerun_model_info",
             "The model that runs; the value is always 1.",
@@ -83,6 +89,9 @@ class StreamMetrics:
 
     def dropped(self, reason: str) -> None:
         self._metrics.dropped.labels(camera=self._camera, reason=reason).inc()
+
+    def event(self, event: str, place: str) -> None:
+        self._metrics.events.labels(camera=self._camera, event=event, place=place).inc()
 
     def stage(self, stage: str, seconds: float) -> None:
         self._metrics.stage.labels(camera=self._camera, stage=stage).observe(seconds)

@@ -7,10 +7,10 @@
 The dispatcher's scheduler decides which frame runs when, on how many cores, and which does not. Pictures
 keep only the newest, so that nothing waits for what is slower.
 
-What becomes of a frame without a result is counted by reason: `skipped` (the camera was faster than
-it could be read), `rate` (above the camera's rate), `newer_frame` (replaced while it waited), `full` (the
-oldest of a queue that has no room), `late` (it could not have been in time), `error` (the model failed on
-it).
+What becomes of a frame without a result is counted by reason: `skipped` (the camera was faster than it
+could be read), `rate` (above the camera's rate), `newer_frame` (replaced while it waited), `full` (the
+oldest of a queue that has no room), `late` (it could not have been in time), `still` (nothing moves),
+`error` (the model failed on it).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from edgerun.errors import EdgerunError
@@ -36,9 +36,12 @@ from edgerun.serve.sources import Interruption, Source
 from edgerun.serve.stats import Stats
 from edgerun.vision.detections import Detections, Prediction
 from edgerun.vision.draw import draw
+from edgerun.vision.draw_places import Trails, draw_places
+from edgerun.vision.follow import Follower
 from edgerun.vision.frame import Frame
 from edgerun.vision.metrics import PrecisionRecall
 from edgerun.vision.model import Model
+from edgerun.vision.motion import MotionGate
 from edgerun.vision.opencv import opencv
 
 _log = logging.getLogger(__name__)
@@ -55,20 +58,26 @@ State = Literal["starting", "running", "reconnecting", "ended", "failed", "stopp
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A frame with its predictions; `age` in seconds from capture, seconds by stage."""
+    """A frame with its predictions; `age` in seconds from capture, seconds by stage.
+
+    events: what objects did, as dictionaries whose `time` is seconds since 1970.
+    """
 
     frame: Frame
     prediction: Prediction
     age: float
     stages: dict[str, float]
+    events: tuple[dict[str, Any], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
+        happened = {"events": list(self.events)} if self.events else {}
         return {
             "camera": self.frame.camera,
             "frame": self.frame.number,
             "captured_at": round(self.frame.captured_at, 3),
             "age_ms": round(self.age * 1e3, 3),
             **self.prediction.to_dict(),
+            **happened,
         }
 
 
@@ -83,7 +92,8 @@ class Stream:
     """A camera that runs. `source` is open; it is closed here, by the thread that reads it.
 
     rule: how the dispatcher treats it; the policy `all` makes the source wait, and nothing is dropped.
-    rate: at most so many frames a second are looked at.
+    rate: at most so many frames a second are looked at. follower: follows its objects; without one only
+    boxes with a score of at least `threshold` are shown. gate: says which frames are worth a look.
     """
 
     def __init__(
@@ -96,6 +106,9 @@ class Stream:
         *,
         rate: float | None = None,
         sinks: Sequence[Sink] = (),
+        follower: Follower | None = None,
+        threshold: float = 0.0,
+        gate: MotionGate | None = None,
     ) -> None:
         self.name = rule.name
         self.model = crew.model
@@ -111,6 +124,9 @@ class Stream:
         self._limit = RateLimit(rate) if rate is not None else None
         self._patience_seconds = max(_STALLED_SECONDS, 3 / rate if rate is not None else 0.0)
         self._sinks = tuple(sinks)
+        self.follower = follower
+        self._threshold = threshold
+        self._gate = gate
         self._next_number = 0
         self._accuracy = PrecisionRecall()  # counts only frames whose truth is known
         self._begun: deque[int] = deque()  # numbers of frames that are worked on, in their order
@@ -151,6 +167,14 @@ class Stream:
             self._to_draw.put(result)
 
     @property
+    def idle(self) -> bool:
+        """Whether no frame waits or is worked on."""
+        if self._dispatcher.waits(self.name):
+            return False
+        with self._publishing:
+            return not self._begun
+
+    @property
     def trouble(self) -> str:
         """Why this stream is not well, or an empty string."""
         if self._camera_error or self._model_error:
@@ -170,6 +194,7 @@ class Stream:
             "model": {"name": self.model.name, "task": self.model.card.task},
             "accuracy": self._accuracy.to_dict() if self._accuracy.frames else None,
             **self.stats.to_dict(),
+            "zones": None if self.follower is None else self.follower.watch.to_dict(),
             "latest": None if latest is None else latest.to_dict(),
         }
 
@@ -212,6 +237,8 @@ class Stream:
         self.stats.captured()
         if self._limit is not None and not self._limit.allows(frame.captured_ns):
             self.stats.dropped("rate")
+        elif self._gate is not None and not self._gate.update(frame.image, frame.seconds):
+            self.stats.dropped("still")
         else:
             self._dispatcher.offer(self.name, frame, self._stop.is_set)
 
@@ -246,6 +273,7 @@ class Stream:
                     self._publish(ready)
 
     def _publish(self, result: Result) -> None:
+        result = self._followed(result)
         frame = result.frame
         if frame.truth is not None and isinstance(result.prediction, Detections):
             self._accuracy.update(frame.truth, result.prediction.items)
@@ -257,6 +285,29 @@ class Stream:
             sink.offer(result)
         if self.pictures.watched:
             self._to_draw.put(result)
+
+    def _followed(self, result: Result) -> Result:
+        """The result with objects and events instead of all boxes that a tracker has a use for."""
+        prediction, frame = result.prediction, result.frame
+        if not isinstance(prediction, Detections):
+            return result
+        if self.follower is None:
+            shown = tuple(d for d in prediction.items if d.score >= self._threshold)
+            return replace(result, prediction=replace(prediction, items=shown))
+        began = time.monotonic_ns()
+        followed = self.follower.update(prediction, frame.seconds, frame.image)
+        past = frame.captured_at - frame.seconds  # from one clock to the other
+        events = [e | {"time": round(e["time"] + past, 3)} for e in followed.happenings()]
+        for event in events:
+            self.stats.event(event["event"], event.get("place", ""))
+        took = (time.monotonic_ns() - began) / 1e9
+        return replace(
+            result,
+            prediction=followed.objects,
+            age=result.age + took,
+            stages={**result.stages, "track": took},
+            events=tuple(events),
+        )
 
     def _process(self, frame: Frame, model: Model) -> Result:
         taken = time.monotonic_ns()
@@ -284,8 +335,14 @@ class Stream:
         if hasattr(os, "setpriority"):
             # On Linux a thread has a niceness of its own: pictures wait for predictions.
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _DRAWING_NICENESS)
+        trails = Trails()
         while (result := self._to_draw.take()) is not None:
-            picture = draw(result.frame.image, result.prediction)
+            picture = result.frame.image
+            if self.follower is not None and isinstance(result.prediction, Detections):
+                picture = picture.copy()
+                draw_places(picture, self.follower.watch)
+                trails.draw(picture, result.prediction)
+            picture = draw(picture, result.prediction)
             side = max(picture.shape[:2])
             if side > _MAX_PICTURE_SIDE:
                 zoom = _MAX_PICTURE_SIDE / side

@@ -1,15 +1,16 @@
 """Which frame runs next, and how: a pure object, told the time by who asks.
 
-A stream is a camera looked at by one model. Each keeps few frames (`latest`: one). Whenever a core is free,
-the scheduler drops what can no longer be in time, ranks the streams, and chooses between one frame over all
-cores, a frame per core, and several frames in one run, by the predicted finish of all that waits.
+A stream is a camera looked at by one model. Each keeps few frames (`latest`: one). Whenever a core is
+free, the scheduler drops what can no longer be in time, ranks the streams, and chooses between one
+frame over all cores, a frame per core, and several frames in one run, by the predicted finish of all
+that waits.
 
-Rank: while the machine keeps up, the earliest deadline first, where a stream of priority p has its deadline
-at 1/p of its target (Liu & Layland 1973). When it does not, deadlines no longer tell who deserves the
-machine: then weighted fair queueing (Demers, Keshav & Shenker 1989) gives each stream its share, by priority,
-and among streams about as far the freshest frame goes first, since it will be the youngest result; one that
-is old for its camera waits for the next, which is about to come. So overload degrades by priority, no stream
-starves, and results are young.
+Rank: while the machine keeps up, the earliest deadline first, where a stream of priority p has its
+deadline at 1/p of its target (Liu & Layland 1973). When it does not, deadlines no longer tell who
+deserves the machine: then weighted fair queueing (Demers, Keshav & Shenker 1989) gives each stream its
+share, by priority, and among streams about as far the freshest frame goes first, since it will be the
+youngest result; one that is old for its camera waits for the next, which is about to come. So overload
+degrades by priority, no stream starves, and results are young.
 
 A long job does not take the last core while a short one is expected that could not wait for it.
 """
@@ -46,9 +47,8 @@ _OVERDUE, _SETTLE = 1.5, 0.002
 class Rule:
     """How a stream wants to be treated.
 
-    target: seconds from capture to result. priority: > 0, relative.
-    policy: `latest` keeps the newest frame, `queue` the `depth` newest, `all` loses none (its source waits
-    while `depth` frames do).
+    target: seconds from capture to result. priority: > 0, relative. policy: `latest` keeps the newest
+    frame, `queue` the `depth` newest, `all` loses none (its source waits while `depth` frames do).
     """
 
     name: str
@@ -162,6 +162,10 @@ class Scheduler:
         """Whether there is room for a frame that must not be lost."""
         s = self._streams[stream]
         return s.rule.policy != "all" or len(s.frames) < s.rule.depth
+
+    def waiting(self, stream: str) -> int:
+        """How many of its frames have not begun."""
+        return len(self._streams[stream].frames)
 
     def finished(self, job: Job, now: float) -> None:
         """A job ended."""
@@ -331,8 +335,8 @@ class Scheduler:
         return Job(model, frames, threads, now, now + self._costs.seconds(model, threads, len(frames)))
 
     def _outlook(self, rest: list[_Stream], free: list[float], job: Job) -> tuple[float, float]:
-        """What to keep small: the sum of all finishes of what waits now, or when the machine is full the last
-        of them, if `job` starts and the rest follows on the cores as they become free."""
+        """What to keep small: the sum of all finishes of what waits now, or when the machine is full
+        the last of them, if `job` starts and the rest follows on the cores as they become free."""
         cores = sorted([job.finish] * job.threads + free[job.threads :])
         last, total = job.finish, job.finish * len(job.frames)
         for s in rest:

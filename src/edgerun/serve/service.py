@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,13 +22,18 @@ from edgerun.serve.crew import Crew
 from edgerun.serve.dispatch import Dispatcher
 from edgerun.serve.http import make_app
 from edgerun.serve.metrics import Metrics
-from edgerun.serve.pipeline import Stream
+from edgerun.serve.pipeline import Sink, Stream
 from edgerun.serve.scheduler import Rule
 from edgerun.serve.security import protect
 from edgerun.serve.sinks import JsonLines
 from edgerun.serve.sources import open_source
 from edgerun.session import default_threads
-from edgerun.vision.model import load
+from edgerun.vision.follow import Follower
+from edgerun.vision.model import Model, load
+from edgerun.vision.motion import MotionGate
+from edgerun.vision.tracking import UNSURE, Tracker
+from edgerun.vision.zones import ZoneWatch
+from edgerun.vision.zones_toml import read_zones
 
 _log = logging.getLogger(__name__)
 
@@ -47,23 +53,16 @@ class Service:
         self._socket = _bind(config.host, config.port)
         self._metrics = Metrics()
         self._tokens = config.tokens
+        self._zone_files = {c.name: c.zones for c in config.cameras if c.zones is not None}
         self._streams: list[Stream] = []
         self._sinks: list[JsonLines] = []
         try:
-            crew = _load_crew(config, self._metrics)
+            crew, shown = load_crew(config, self._metrics)
             self._dispatcher = Dispatcher(max(crew.shapes))
             if config.events is not None:
                 self._sinks.append(JsonLines(config.events, self._metrics))
             for camera in config.cameras:
-                stream = Stream(
-                    _rule(camera, crew.model.name),
-                    open_source(camera.source, camera.name, camera.loop, camera.pace),
-                    crew,
-                    self._dispatcher,
-                    self._metrics,
-                    rate=camera.rate,
-                    sinks=self._sinks,
-                )
+                stream = make_stream(camera, crew, shown, self._dispatcher, self._metrics, self._sinks)
                 self._streams.append(stream)
         except BaseException:
             self._socket.close()
@@ -75,7 +74,8 @@ class Service:
 
     def run(self) -> None:
         """Serves until SIGTERM or SIGINT (or stop()); returns when everything has ended."""
-        app = protect(make_app(self._streams, self._dispatcher, self._metrics), self._tokens)
+        served = make_app(self._streams, self._dispatcher, self._metrics, self._zone_files)
+        app = protect(served, self._tokens)
         settings = uvicorn.Config(
             app,
             log_level="warning",
@@ -133,19 +133,62 @@ def _is_news(record: logging.LogRecord) -> bool:
     return "timeout graceful shutdown exceeded" not in record.getMessage()
 
 
-def _load_crew(config: ServeConfig, metrics: Metrics) -> Crew:
-    """The model for one core and for all of them."""
+def load_crew(config: ServeConfig, metrics: Metrics) -> tuple[Crew, float]:
+    """The model for one core and for all of them, and the lowest score that is shown: where objects are
+    followed, it gives boxes below that, too.
+
+    Raises ConfigError where a camera is to follow objects and the model finds none.
+    """
     wanted = config.model
     cores = wanted.threads or default_threads()
     backend = cast(Any, wanted.backend)
     model = load(
         wanted.path, labels=wanted.labels, threads=cores, backend=backend, threshold=wanted.threshold
     )
+    shown = model.card.threshold
+    if follows := [camera.name for camera in config.cameras if camera.follows]:
+        if model.card.task != "detection":
+            raise ConfigError(
+                f"The camera {follows[0]!r} is to follow objects, and {model.name} finds none: it is for "
+                f"{model.card.task}."
+            )
+        model = Model(model.session, replace(model.card, threshold=min(shown, UNSURE)), model.name)
     models = {cores: model}
     if cores > 1:
         models[1] = load(wanted.path, threads=1, backend=backend, card=model.card)
     metrics.add_model(model.name, _sha256(wanted.path))
-    return Crew(models, cores)
+    return Crew(models, cores), shown
+
+
+def make_stream(
+    camera: CameraConfig,
+    crew: Crew,
+    shown: float,
+    dispatcher: Dispatcher,
+    metrics: Metrics,
+    sinks: Sequence[Sink],
+) -> Stream:
+    """The camera, opened. shown: the lowest score of a box."""
+    return Stream(
+        _rule(camera, crew.model.name),
+        open_source(camera.source, camera.name, camera.loop, camera.pace),
+        crew,
+        dispatcher,
+        metrics,
+        rate=camera.rate,
+        sinks=sinks,
+        follower=_follower(camera, shown) if camera.follows else None,
+        threshold=shown,
+        gate=MotionGate() if camera.motion else None,
+    )
+
+
+def _follower(camera: CameraConfig, shown: float) -> Follower:
+    """What follows a camera's objects; zones that are not there yet may be drawn on the page."""
+    watch = ZoneWatch()
+    if camera.zones is not None and camera.zones.exists():
+        watch = read_zones(camera.zones)
+    return Follower(Tracker(sure=shown), watch)
 
 
 def _rule(camera: CameraConfig, model: str) -> Rule:

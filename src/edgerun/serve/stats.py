@@ -50,6 +50,10 @@ class Stats:
             self._dropped[reason] += 1
         self._metrics.dropped(reason)
 
+    def event(self, event: str, place: str) -> None:
+        """An object did something; place: of which zone or line, "" for none."""
+        self._metrics.event(event, place)
+
     def missed(self) -> None:
         """A result or a frame that did not make its deadline."""
         with self._lock:

@@ -43,6 +43,7 @@ class Frame:
     captured_ns: time.monotonic_ns() when the picture was taken; ages are counted from it.
     captured_at: the same moment in seconds since 1970, for people and for events.
     truth: what is in the picture, where the camera knows it (the demo camera does).
+    media_seconds: of a file, since its beginning: the time in which things in it move.
     """
 
     image: Image
@@ -51,6 +52,12 @@ class Frame:
     captured_ns: int = field(default_factory=time.monotonic_ns)
     captured_at: float = field(default_factory=time.time)
     truth: tuple[TrueObject, ...] | None = None
+    media_seconds: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """The time of the picture for what looks at movement: a file's own, otherwise when it was taken."""
+        return self.captured_ns / 1e9 if self.media_seconds is None else self.media_seconds
 
 
 def planes_of(pixels: Pixels, format: PixelFormat) -> tuple[tuple[Pixels, ...], int, int]:

@@ -160,6 +160,32 @@ class ZoneWatch:
         """How many objects are in each zone."""
         return {name: sum(v.inside for v in visits.values()) for name, visits in self._visits.items()}
 
+    def to_dict(self) -> dict[str, Any]:
+        """The places, with how many are in them or went across."""
+        counts = self.counts()
+        return {
+            "zone": [
+                {
+                    "name": zone.name,
+                    "points": [list(point) for point in zone.points],
+                    "labels": list(zone.labels),
+                    "dwell": zone.dwell,
+                    "count": counts[zone.name],
+                }
+                for zone in self.zones
+            ],
+            "line": [
+                {
+                    "name": line.name,
+                    "start": list(line.start),
+                    "end": list(line.end),
+                    "labels": list(line.labels),
+                    **self.crossed[line.name],
+                }
+                for line in self.lines
+            ],
+        }
+
     def update(self, objects: Detections, time: float, ended: Iterable[int] = ()) -> list[Event]:
         """The events of a frame. objects: with their tracks; ended: tracks that are no more."""
         events: list[Event] = []

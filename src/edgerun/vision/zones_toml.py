@@ -14,7 +14,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +28,65 @@ from edgerun.vision.zones import Line, Point, Zone, ZoneWatch
 def read_zones(path: Path) -> ZoneWatch:
     """The zones and lines of a file. Raises ConfigError with file, place and key."""
     _, tables = read_toml(path, "the file of zones")
+    watch = zones_of(tables, str(path))
+    if not watch.zones and not watch.lines:
+        raise ConfigError(f"{path}: there is no [[zone]] and no [[line]].")
+    return watch
+
+
+def zones_of(tables: dict[str, Any], source: str) -> ZoneWatch:
+    """The zones and lines of tables as the file has them. Raises ConfigError that begins with
+    `source`."""
     unknown = sorted(set(tables) - {"zone", "line"})
     if unknown:
-        raise ConfigError(f"{path}: {short(unknown[0])} is not known; expected zone, line.")
+        raise ConfigError(f"{source}: {short(unknown[0])} is not known; expected zone, line.")
     try:
-        zones, lines = _list(path, tables, "zone"), _list(path, tables, "line")
-        if not zones and not lines:
-            raise ConfigError(f"{path}: there is no [[zone]] and no [[line]].")
+        zones, lines = _list(source, tables, "zone"), _list(source, tables, "line")
         return ZoneWatch(
-            [_zone(table, f"{path}: zone {i}") for i, table in enumerate(zones, 1)],
-            [_line(table, f"{path}: line {i}") for i, table in enumerate(lines, 1)],
+            [_zone(table, f"{source}: zone {i}") for i, table in enumerate(zones, 1)],
+            [_line(table, f"{source}: line {i}") for i, table in enumerate(lines, 1)],
         )
     except ConfigError as error:
         text = str(error)
-        raise error if text.startswith(str(path)) else ConfigError(f"{path}: {text}") from error
+        raise error if text.startswith(source) else ConfigError(f"{source}: {text}") from error
 
 
-def _list(path: Path, tables: dict[str, Any], key: str) -> list[dict[str, Any]]:
+def write_zones(path: Path, watch: ZoneWatch) -> None:
+    """Writes a file that `read_zones` reads; without zones and lines there is none afterwards.
+
+    It is there whole or as before. Raises OSError.
+    """
+    if not watch.zones and not watch.lines:
+        path.unlink(missing_ok=True)
+        return
+    blocks = [_block("zone", _pairs(zone, ("name", "points", "labels", "dwell"))) for zone in watch.zones]
+    blocks += [_block("line", _pairs(line, ("name", "start", "end", "labels"))) for line in watch.lines]
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            file.write("\n".join(blocks))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _pairs(place: Zone | Line, keys: tuple[str, ...]) -> dict[str, Any]:
+    found = {key: getattr(place, key) for key in keys}
+    return {key: value for key, value in found.items() if value not in (None, ())}
+
+
+def _block(kind: str, values: dict[str, Any]) -> str:
+    # JSON's texts, numbers and lists are TOML's, too.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
+    return "\n".join([f"[[{kind}]]", *lines, ""])
+
+
+def _list(source: str, tables: dict[str, Any], key: str) -> list[dict[str, Any]]:
     value = tables.get(key, [])
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise ConfigError(f"{path}: {key} must be tables: [[{key}]].")
+        raise ConfigError(f"{source}: {key} must be tables: [[{key}]].")
     return value
 
 

@@ -3,6 +3,7 @@
 import { Card } from "./card.js";
 import { addModel } from "./model.js";
 import { Pictures } from "./pictures.js";
+import { addScheduler } from "./scheduler.js";
 import { duration, figure, say, short } from "./text.js";
 
 const RETRY_MS = 2000, SILENT_MS = 5000, EVENTS_PER_SECOND = 8;
@@ -117,4 +118,5 @@ document.addEventListener("visibilitychange", () => {
   }
 });
 
+addScheduler(byId("decisions"));
 listen();

@@ -2,13 +2,17 @@
 
 import { Chart } from "./chart.js";
 import { figure, make, ms, say, term } from "./text.js";
+import { Zones } from "./zones.js";
 
 const MOST_ROWS = 5;
 const REASONS = {
   error: "the model failed",
+  full: "the queue had no room",
+  late: "could not be in time",
   newer_frame: "replaced by a newer frame",
   rate: "above the rate of the camera",
   skipped: "not read in time",
+  still: "nothing moved",
 };
 
 export class Card {
@@ -65,10 +69,18 @@ export class Card {
     const dropped = Object.entries(stream.frames.dropped);
     const lost = dropped.reduce((sum, [, count]) => sum + count, 0);
     figure(this.dropped, lost.toLocaleString("en"));
+    this.showZones(stream.zones);
     this.showAccuracy(stream.accuracy);
     this.showShares(stream.stages_ms);
     this.drops.replaceChildren(...dropped.map(([reason, count]) =>
       term(REASONS[reason] ?? reason.replaceAll("_", " "), count.toLocaleString("en"))));
+  }
+
+  showZones(places) {
+    this.element.querySelector(".places").hidden = !places;
+    if (!places) return;
+    this.zones ??= new Zones(this.name, this.frame, this.tools);
+    this.zones.show(places);
   }
 
   showAccuracy(accuracy) {

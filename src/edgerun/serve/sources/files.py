@@ -23,6 +23,7 @@ class VideoSource:
         self._loop = loop
         self._hurry = hurry
         self._number = 0
+        self._played = 0  # frames since the file's beginning
         self._due = time.monotonic()
 
     def read(self, stop: threading.Event) -> Frame | None:
@@ -30,6 +31,7 @@ class VideoSource:
         if image is None and self._loop and self._number > 0:
             self._reader.close()
             self._reader = VideoReader(self._path)
+            self._played = 0
             image = self._reader.read()
         if image is None:
             if self._number == 0:
@@ -37,8 +39,9 @@ class VideoSource:
             return None
         if stop.is_set() or (not self._hurry and self._wait(stop)):
             return None
-        frame = Frame(image, self._name, self._number)
+        frame = Frame(image, self._name, self._number, media_seconds=self._played / self._reader.fps)
         self._number += 1
+        self._played += 1
         return frame
 
     def close(self) -> None:
