@@ -111,6 +111,11 @@ def max_programs() -> int:
     return _positive("EDGERUN_MAX_PROGRAMS")
 
 
+def login(name: str) -> str:
+    """The variable that a camera's configuration names for its user and password, "" where it is not set."""
+    return os.environ.get(name, "").strip()
+
+
 def tokens_file() -> Path | None:
     """Where the tokens of the web server are, or None."""
     from pathlib import Path

@@ -13,11 +13,13 @@ from pydantic.dataclasses import dataclass
 
 from edgerun.errors import ConfigError
 from edgerun.serve.scheduler import Policy
-from edgerun.serve.sources import Pace, is_address, is_file
+from edgerun.serve.sources import CaptureOptions, Pace, is_address, is_file
+from edgerun.serve.sources.options import Transport
 
 # A value must have its key's type: no number from text, no text from a number.
 STRICT = ConfigDict(extra="forbid", strict=True)
 Port = Annotated[int, Field(ge=0, le=65535)]
+Side = Annotated[int, Field(ge=16, le=16384)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -30,7 +32,8 @@ class CameraConfig:
     `depth` newest (`queue`), or `all` of a file, which waits then; by default `latest`, and `all` of
     files at pace = "fast". track: follow objects from frame to frame. zones: a file of zones and lines,
     which may be made later, on the page; it tracks, too. motion: pass over frames in which nothing
-    moves.
+    moves. size, fps, format: what is asked of a camera (of HTTP pictures: how often they are asked for).
+    transport: of RTSP. login: where user:password of a network camera are.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -45,6 +48,16 @@ class CameraConfig:
     track: bool = False
     zones: Path | None = None
     motion: bool = False
+    size: tuple[Side, Side] | None = None
+    fps: Annotated[float, Field(gt=0, le=1000)] | None = None
+    format: Annotated[str, Field(pattern=r"^([A-Z0-9]{4})?$")] = ""
+    transport: Transport = "tcp"
+    login: Annotated[str, Field(pattern=r"^(env:\w+|file:.+)?$")] = ""
+
+    @property
+    def options(self) -> CaptureOptions:
+        """How it is opened."""
+        return CaptureOptions(self.size, self.fps, self.format, self.transport, self.login)
 
     @property
     def follows(self) -> bool:

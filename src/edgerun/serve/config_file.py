@@ -119,6 +119,9 @@ def _read(path: Path) -> tuple[str, Tables]:
         if isinstance(camera.get("source"), str) and is_file(camera["source"]):
             _make_absolute(camera, "source", path.parent)
         _make_absolute(camera, "zones", path.parent)
+        login = camera.get("login")
+        if isinstance(login, str) and login.startswith("file:"):
+            camera["login"] = f"file:{path.parent / login.removeprefix('file:')}"
     return text, tables
 
 

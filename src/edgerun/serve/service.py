@@ -171,7 +171,7 @@ def make_stream(
     """The camera, opened. shown: the lowest score of a box."""
     return Stream(
         _rule(camera, crew.model.name),
-        open_source(camera.source, camera.name, camera.loop, camera.pace),
+        open_source(camera.source, camera.name, camera.loop, camera.pace, camera.options),
         crew,
         dispatcher,
         metrics,

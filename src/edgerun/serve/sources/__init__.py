@@ -8,16 +8,19 @@ from typing import Literal, Protocol
 
 from edgerun.errors import CameraError
 from edgerun.serve.sources.address import is_address, knock, masked
+from edgerun.serve.sources.csi import CsiCapture, csi_of, has_program
 from edgerun.serve.sources.files import PictureSource, VideoSource
 from edgerun.serve.sources.live import Interruption, LiveSource
-from edgerun.serve.sources.mjpeg import MjpegCapture
+from edgerun.serve.sources.mjpeg import open_http
+from edgerun.serve.sources.options import CaptureOptions
 from edgerun.serve.sources.process import device_of, open_device, open_rtsp
 from edgerun.vision.frame import Frame
 from edgerun.vision.media import is_image
 
-__all__ = ["Interruption", "Pace", "Source", "is_address", "is_file", "open_source"]
+__all__ = ["CaptureOptions", "Interruption", "Pace", "Source", "is_address", "is_file", "open_source"]
 
 Pace = Literal["real", "fast"]
+_AS_IT_IS = CaptureOptions()
 
 
 class Source(Protocol):
@@ -36,23 +39,38 @@ class Source(Protocol):
 
 def is_file(spec: str) -> bool:
     """Whether `spec` is the path of a video, a picture or a folder."""
-    return device_of(spec) is None and "://" not in spec and spec != "demo"
+    return device_of(spec) is None and csi_of(spec) is None and "://" not in spec and spec != "demo"
 
 
-def open_source(spec: str, name: str, loop: bool = True, pace: Pace = "real") -> Source:
+def open_source(
+    spec: str,
+    name: str,
+    loop: bool = True,
+    pace: Pace = "real",
+    options: CaptureOptions = _AS_IT_IS,
+) -> Source:
     """The source that `spec` means.
 
-    spec: 0 | /dev/video0 | rtsp://... | http://... | file.mp4 | picture.jpg | folder/ | demo. Live
-    cameras are connected by the first read(), so that one that is away may come later.
-    loop: files begin again at their end. pace: files come in real time, or as fast as they are
-    read. Raises CameraError for a file that cannot be opened.
+    spec: 0 | /dev/video0 | csi:0 | rtsp://... | http://... | file.mp4 | picture.jpg | folder/ | demo.
+    Live cameras are connected by the first read(), so that one that is away may come later. loop: files
+    begin again at their end. pace: files come in real time, or as fast as they are read. options: of
+    live cameras. Raises CameraError for a file that cannot be opened, ConfigError for a login that is
+    not there.
     """
     device = device_of(spec)
     if device is not None:
-        return LiveSource(name, lambda: open_device(device), lambda: Path(device).exists())
+        return LiveSource(name, lambda: open_device(device, options), lambda: Path(device).exists())
+    csi = csi_of(spec)
+    if csi is not None:
+        return LiveSource(name, lambda: CsiCapture(csi, options), has_program)
     if is_address(spec):
-        connect = open_rtsp if spec.lower().startswith("rtsp") else MjpegCapture
-        return LiveSource(name, lambda: connect(spec), lambda: not knock(spec))
+        url = options.with_login(spec)
+        rtsp = spec.lower().startswith("rtsp")
+        return LiveSource(
+            name,
+            lambda: open_rtsp(url, options) if rtsp else open_http(url, options),
+            lambda: not knock(url),
+        )
     if spec == "demo":
         from edgerun.serve.demo import DemoSource
 
@@ -61,7 +79,7 @@ def open_source(spec: str, name: str, loop: bool = True, pace: Pace = "real") ->
     if not path.exists():
         raise CameraError(
             f"There is no camera or file {masked(spec)!r}: a camera is a number such as 0, a device such "
-            "as /dev/video0, an address (rtsp:// or http://), a video, a picture or a folder of "
+            "as /dev/video0, csi:0, an address (rtsp:// or http://), a video, a picture or a folder of "
             "pictures."
         )
     if path.is_dir() or is_image(path):

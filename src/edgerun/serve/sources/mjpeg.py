@@ -1,4 +1,4 @@
-"""Cameras that send JPEGs over HTTP (MJPEG)."""
+"""Cameras that send JPEGs over HTTP: a stream without end (MJPEG), or one picture for each request."""
 
 from __future__ import annotations
 
@@ -15,14 +15,70 @@ from edgerun.errors import CameraError, InputError
 from edgerun.serve.sources.address import masked
 from edgerun.serve.sources.live import Picture
 from edgerun.serve.sources.multipart import MultipartParser
+from edgerun.serve.sources.options import CaptureOptions
 from edgerun.vision.frame import Image
 from edgerun.vision.media import decode_image
 from edgerun.vision.opencv import opencv
 
 _TIMEOUT_SECONDS = 5.0
+_SNAPSHOTS_PER_SECOND = 2.0
+_MOST_BYTES = 64 << 20  # of a picture
 _CHUNK_BYTES = 1 << 16
 # How much of a backlog is read at most before a picture is shown all the same.
 _BACKLOG_CHUNKS = 256
+
+
+def open_http(url: str, options: CaptureOptions) -> MjpegCapture | SnapshotCapture:
+    """What the address gives: a stream, or a picture that is asked for again and again. Raises
+    CameraError with the address masked."""
+    who = f"The stream {masked(url)}"
+    response = _connect(url, who)
+    kind = response.headers.get_content_type()
+    if kind.startswith("image/"):
+        response.close()
+        return SnapshotCapture(url, options.fps or _SNAPSHOTS_PER_SECOND)
+    return MjpegCapture(url, response)
+
+
+class SnapshotCapture:
+    """A Capture that asks for a picture, so many times a second. Raises CameraError."""
+
+    def __init__(self, url: str, fps: float) -> None:
+        opencv()
+        self._url, self._who = url, f"The camera {masked(url)}"
+        self._pause, self._due = 1 / fps, 0.0
+
+    def read(self, stop: threading.Event) -> Picture | None:
+        if stop.wait(max(self._due - time.monotonic(), 0.0)):
+            return None
+        self._due = max(self._due + self._pause, time.monotonic())
+        with _connect(self._url, self._who) as response:
+            # It is no younger than the request, and no older than the answer's beginning.
+            ns, at = time.monotonic_ns(), time.time()
+            try:
+                data = response.read(_MOST_BYTES + 1)
+            except (OSError, http.client.HTTPException) as error:
+                raise CameraError(f"{self._who} was lost: {_reason(error)}.") from None
+        if len(data) > _MOST_BYTES:
+            raise CameraError(f"{self._who} gives pictures of more than {_MOST_BYTES} bytes.")
+        try:
+            return Picture(decode_image(data, self._who), ns, at)
+        except InputError as error:
+            raise CameraError(str(error)) from error
+
+    def close(self) -> None:
+        pass
+
+
+def _connect(url: str, who: str) -> http.client.HTTPResponse:
+    """An answer that is no error. Raises CameraError."""
+    try:
+        return _open(url)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise CameraError(f"{who} answers {error.code} {error.reason}.") from None
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise CameraError(f"{who} cannot be reached: {_reason(error)}.") from None
 
 
 class MjpegCapture:
@@ -31,21 +87,16 @@ class MjpegCapture:
     Raises CameraError with the address masked.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, response: http.client.HTTPResponse | None = None) -> None:
         opencv()
         self._who = f"The stream {masked(url)}"
-        try:
-            self._response = _open(url)
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise CameraError(f"{self._who} answers {error.code} {error.reason}.") from None
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            raise CameraError(f"{self._who} cannot be reached: {_reason(error)}.") from None
+        self._response = response or _connect(url, self._who)
         kind = self._response.headers.get_content_type()
         boundary = self._response.headers.get_param("boundary")
         if not kind.startswith("multipart/") or not isinstance(boundary, str):
             self._response.close()
-            raise CameraError(f"{self._who} is {kind}, expected multipart/x-mixed-replace (MJPEG).")
+            expected = "multipart/x-mixed-replace (MJPEG) or a picture"
+            raise CameraError(f"{self._who} is {kind}, expected {expected}.")
         self._parser = MultipartParser(boundary)
         self._waiting = select.poll()
         self._waiting.register(self._response.fileno(), select.POLLIN)

@@ -21,6 +21,7 @@ import numpy as np
 from edgerun.errors import CameraError
 from edgerun.serve.sources.address import knock, masked
 from edgerun.serve.sources.live import Picture
+from edgerun.serve.sources.options import CaptureOptions
 from edgerun.vision.frame import Image
 from edgerun.vision.opencv import opencv
 
@@ -41,7 +42,7 @@ def device_of(spec: str) -> str | None:
     return spec if re.fullmatch(r"/dev/video\d+", spec) else None
 
 
-def open_device(device: str) -> ProcessCapture:
+def open_device(device: str, wanted: CaptureOptions) -> ProcessCapture:
     """A V4L2 camera; the driver keeps one picture, so that none is old. Raises CameraError."""
     cv2 = opencv()
     if not Path(device).exists():
@@ -51,12 +52,18 @@ def open_device(device: str) -> ProcessCapture:
     if not os.access(device, os.R_OK | os.W_OK):
         raise CameraError(f"The camera {device} may not be opened by this user (group video).")
     options = [cv2.CAP_PROP_BUFFERSIZE, 1]
+    if wanted.fourcc:  # first: sizes and rates depend on it
+        options += [cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*wanted.fourcc)]
+    if wanted.size is not None:
+        options += [cv2.CAP_PROP_FRAME_WIDTH, wanted.size[0], cv2.CAP_PROP_FRAME_HEIGHT, wanted.size[1]]
+    if wanted.fps is not None:
+        options += [cv2.CAP_PROP_FPS, round(wanted.fps)]
     refusal = "cannot be opened: another program may use it, or it gives no video"
     return ProcessCapture(f"The camera {device}", device, cv2.CAP_V4L2, options, refusal)
 
 
-def open_rtsp(url: str) -> ProcessCapture:
-    """An RTSP stream, over TCP. Raises CameraError."""
+def open_rtsp(url: str, wanted: CaptureOptions) -> ProcessCapture:
+    """An RTSP stream, over TCP or UDP. Raises CameraError."""
     cv2 = opencv()
     who = f"The stream {masked(url)}"
     if reason := knock(url):
@@ -68,7 +75,7 @@ def open_rtsp(url: str) -> ProcessCapture:
         *(cv2.CAP_PROP_N_THREADS, 1),
     ]
     refusal = "cannot be opened: its path, user, password or kind of video is not right"
-    return ProcessCapture(who, url, cv2.CAP_FFMPEG, options, refusal)
+    return ProcessCapture(who, url, cv2.CAP_FFMPEG, options, refusal, wanted.transport)
 
 
 class ProcessCapture:
@@ -79,7 +86,13 @@ class ProcessCapture:
     """
 
     def __init__(
-        self, who: str, spec: str, backend: int, options: Sequence[int], refusal: str
+        self,
+        who: str,
+        spec: str,
+        backend: int,
+        options: Sequence[int],
+        refusal: str,
+        transport: str = "tcp",
     ) -> None:
         self._who = who
         self._pictures: Image | None = None
@@ -88,7 +101,15 @@ class ProcessCapture:
         except OSError as error:
             raise CameraError(f"{who} cannot be read in a process: {error.strerror}.") from error
         self._socket.settimeout(_POLL_SECONDS)
-        self._send({"spec": spec, "backend": backend, "options": list(options), "refusal": refusal})
+        self._send(
+            {
+                "spec": spec,
+                "backend": backend,
+                "options": list(options),
+                "refusal": refusal,
+                "transport": transport,
+            }
+        )
 
     def read(self, stop: threading.Event) -> Picture | None:
         seconds = _START_SECONDS if self._pictures is None else _READ_SECONDS

@@ -4,8 +4,8 @@ OpenCV opens one network stream at a time in each process and a driver may hang 
 holds up nobody else. Imports the standard library, numpy and cv2 alone, to start fast and small.
 
 Messages are JSON, over a SOCK_SEQPACKET socket whose descriptor is the one argument:
-    in   {"spec", "backend", "options",     once: what cv2.VideoCapture is to open,
-          "refusal"}                        and what to say where it cannot
+    in   {"spec", "backend", "options",     once: what cv2.VideoCapture is to open, what to say where it
+          "refusal", "transport"}           cannot, and how RTSP comes
     out  {"opening"}                        cv2 is there, which takes its time on a small machine
     out  {"shape"} and a descriptor         shared memory for _SLOTS pictures of that shape
     out  {"slot", "ns", "at", "skipped"}    a picture lies in the slot
@@ -25,6 +25,7 @@ import time
 from typing import Any
 
 _SLOTS = 2
+_OLDEST_NS = 2_000_000_000  # what a driver may say; others count on another clock
 
 
 def main(descriptor: int) -> None:
@@ -51,7 +52,8 @@ def _capture(request: dict[str, Any], slots: _Slots) -> str:
     """Gives pictures until there are no more, and says why."""
     # Read by OpenCV: FFmpeg's usual look at a stream, to learn its frame rate, takes seconds.
     os.environ.setdefault(
-        "OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|analyzeduration;500000"
+        "OPENCV_FFMPEG_CAPTURE_OPTIONS",
+        f"rtsp_transport;{request.get('transport', 'tcp')}|analyzeduration;500000",
     )
     import cv2
 
@@ -62,7 +64,7 @@ def _capture(request: dict[str, Any], slots: _Slots) -> str:
         return str(request["refusal"])
     skipped = 0
     while capture.grab():
-        ns, at = time.monotonic_ns(), time.time()
+        ns, at = _taken(capture, cv2, request["backend"])
         slot = slots.free()
         if slot is None:
             skipped += 1
@@ -73,6 +75,17 @@ def _capture(request: dict[str, Any], slots: _Slots) -> str:
         slots.give(slot, image, {"ns": ns, "at": at, "skipped": skipped})
         skipped = 0
     return "gives no more pictures"
+
+
+def _taken(capture: Any, cv2: Any, backend: int) -> tuple[int, float]:
+    """When the picture was taken, on the clock of time.monotonic_ns() and in seconds since 1970: as
+    V4L2's driver says, whose clock that is, or now."""
+    ns, at = time.monotonic_ns(), time.time()
+    if backend == cv2.CAP_V4L2:
+        said = int(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
+        if 0 <= ns - said < _OLDEST_NS:
+            return said, at - (ns - said) / 1e9
+    return ns, at
 
 
 class _Slots:
