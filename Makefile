@@ -12,7 +12,7 @@ SOURCES := setup.py $(shell find csrc -name tests -prune -o -type f -print)
 
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-system lint bench wheel sanitize fuzz fuzz-native clean
+.PHONY: help build demo test test-system lint bench wheel sanitize fuzz fuzz-guided fuzz-native clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -95,14 +95,17 @@ sanitize: build ## the native checks and the unit tests under sanitizers (SANITI
 SECONDS ?= 60
 FUZZ = EDGERUN_CACHE=off OPENCV_LOG_LEVEL=OFF OPENCV_FFMPEG_LOGLEVEL=-8 PYTHONPATH=tests $(PY) -m
 
-fuzz: build ## changed files into every reader, SECONDS=60 each, blindly and guided; docs/fuzzing.md
-	$(PIP) --no-build-isolation --editable '.[fuzz]' || echo "GUIDED FUZZING WILL NOT RUN: atheris cannot be installed."
-	@for format in $$($(FUZZ) fuzz --list); do \
-	  echo "-- $$format"; $(FUZZ) fuzz --format $$format --seconds $(SECONDS) --seed $$(date +%s) --keep build/fuzz/$$format || exit 1; done
+fuzz: fuzz-guided ## changed files into every reader, SECONDS=60 each, guided and blindly; docs/fuzzing.md
+	@for format in $$($(FUZZ) fuzz --list); do echo "-- $$format"; \
+	  $(FUZZ) fuzz --format $$format --seconds $(SECONDS) --seed $$(date +%s) --keep build/fuzz/$$format || exit 1; done
+
+fuzz-guided: build ## the guided ones alone, SECONDS=60 each
+	@$(PIP) --no-build-isolation --editable '.[fuzz]' || echo "GUIDED FUZZING DOES NOT RUN: atheris cannot be installed."
+	@mkdir -p build/fuzz
 	@! $(PY) -c 'import atheris' 2> /dev/null || for reader in $$($(FUZZ) fuzz --list-readers); do \
-	  echo "-- $$reader, guided"; $(FUZZ) fuzz.guided $$reader --seconds $(SECONDS) --corpus build/fuzz/corpus-$$reader \
+	  $(FUZZ) fuzz.guided $$reader --seconds $(SECONDS) --corpus build/fuzz/corpus-$$reader \
 	    > build/fuzz/$$reader.log 2>&1 || { tail -n 40 build/fuzz/$$reader.log; exit 1; }; \
-	  grep -a '^Done' build/fuzz/$$reader.log; done
+	  echo "$$reader, guided: $$(grep -a '^Done' build/fuzz/$$reader.log)"; done
 
 COUNT ?= 10000000
 fuzz-native: build ## changed steps into the engine, under sanitizers (COUNT=10000000 GUIDED=1: by libFuzzer, Clang)
