@@ -116,7 +116,7 @@ def test_without_anything_the_demo_is_served(write):
             ":3: server.prot is not known; expected one of host, port, insecure,",
         ),
         ('[server]\n"a.b" = 1', ":2: server.a.b is not known; expected one of host, port, insecure,"),
-        ("servers = 1", ":1: servers is not known; expected one of model, camera, server, sinks."),
+        ("servers = 1", ":1: servers is not known; expected one of model, camera, server, sinks, second."),
         ('[[camera]]\nname = "a"', ":1: camera.source is missing."),
         ("[[camera]]\nsource = 0", ":2: camera.source: input should be a valid string, got 0."),
         (

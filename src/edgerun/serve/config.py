@@ -77,6 +77,15 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
+class SecondConfig:
+    """A classifier for the objects of cameras that follow these. on: labels of these; all if empty."""
+
+    path: Path
+    labels: Path | None = None
+    on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, config=STRICT)
 class JsonLinesConfig:
     """Results as lines of JSON. path: a file that grows, `-` for stdout.
 
@@ -102,6 +111,7 @@ class ServeConfig:
     insecure: bool = False
     tokens: tuple[str, ...] = field(default=(), repr=False)
     events: JsonLinesConfig | None = None
+    second: SecondConfig | None = None
 
     def check(self) -> None:
         """Raises ConfigError for a combination that must not run."""
@@ -111,6 +121,10 @@ class ServeConfig:
         for name in names:
             if names.count(name) > 1:
                 raise ConfigError(f"Two cameras have the name {name!r}: names must differ.")
+        if self.second is not None and not any(camera.follows for camera in self.cameras):
+            raise ConfigError(
+                "The second model looks at objects that are followed: no camera has track = true or zones."
+            )
         files = [camera.zones for camera in self.cameras if camera.zones is not None]
         for file in files:
             if files.count(file) > 1:

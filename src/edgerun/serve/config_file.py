@@ -19,6 +19,7 @@ from edgerun.serve.config import (
     JsonLinesConfig,
     ModelConfig,
     Port,
+    SecondConfig,
     ServeConfig,
     name_cameras,
 )
@@ -53,6 +54,7 @@ class _File:
     camera: tuple[CameraConfig, ...] = ()
     server: _Server = field(default_factory=_Server)
     sinks: _Sinks = field(default_factory=_Sinks)
+    second: SecondConfig | None = None
 
 
 _SECTIONS: dict[str, Any] = {
@@ -60,11 +62,15 @@ _SECTIONS: dict[str, Any] = {
     "camera": CameraConfig,
     "model": ModelConfig,
     "server": _Server,
+    "second": SecondConfig,
     "sinks": _Sinks,
     "sinks.jsonl": JsonLinesConfig,
 }
 # Keys that name files, relative to the folder of the configuration file.
-_PATHS = (("model", "path"), ("model", "labels"), ("server", "tokens_file"))
+_PATHS = (
+    *(("model", "path"), ("model", "labels"), ("server", "tokens_file")),
+    *(("second", "path"), ("second", "labels")),
+)
 
 
 def read_config(
@@ -102,6 +108,7 @@ def read_config(
         insecure=server.insecure,
         tokens=_tokens(server, str(path)),
         events=file.sinks.jsonl,
+        second=file.second,
     )
     config.check()
     return config

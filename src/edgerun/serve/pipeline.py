@@ -32,6 +32,7 @@ from edgerun.serve.mailbox import Mailbox
 from edgerun.serve.metrics import Metrics
 from edgerun.serve.rate import RateLimit
 from edgerun.serve.scheduler import Rule
+from edgerun.serve.second import SecondStage
 from edgerun.serve.sources import Interruption, Source
 from edgerun.serve.stats import Stats
 from edgerun.vision.detections import Detections, Prediction
@@ -109,6 +110,7 @@ class Stream:
         follower: Follower | None = None,
         threshold: float = 0.0,
         gate: MotionGate | None = None,
+        second: SecondStage | None = None,
     ) -> None:
         self.name = rule.name
         self.model = crew.model
@@ -127,6 +129,7 @@ class Stream:
         self.follower = follower
         self._threshold = threshold
         self._gate = gate
+        self._second = second
         self._next_number = 0
         self._accuracy = PrecisionRecall()  # counts only frames whose truth is known
         self._begun: deque[int] = deque()  # numbers of frames that are worked on, in their order
@@ -298,12 +301,16 @@ class Stream:
         followed = self.follower.update(prediction, frame.seconds, frame.image)
         past = frame.captured_at - frame.seconds  # from one clock to the other
         events = [e | {"time": round(e["time"] + past, 3)} for e in followed.happenings()]
+        objects = followed.objects
+        if self._second is not None:
+            objects, news = self._second.look(frame, objects, [e.track.id for e in followed.ended])
+            events += [e | {"time": round(e["time"], 3)} for e in news]
         for event in events:
             self.stats.event(event["event"], event.get("place", ""))
         took = (time.monotonic_ns() - began) / 1e9
         return replace(
             result,
-            prediction=followed.objects,
+            prediction=objects,
             age=result.age + took,
             stages={**result.stages, "track": took},
             events=tuple(events),

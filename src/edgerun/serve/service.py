@@ -17,13 +17,14 @@ from typing import Any, cast
 import uvicorn
 
 from edgerun.errors import ConfigError
-from edgerun.serve.config import CameraConfig, ServeConfig
+from edgerun.serve.config import CameraConfig, SecondConfig, ServeConfig
 from edgerun.serve.crew import Crew
 from edgerun.serve.dispatch import Dispatcher
 from edgerun.serve.http import make_app
 from edgerun.serve.metrics import Metrics
 from edgerun.serve.pipeline import Sink, Stream
 from edgerun.serve.scheduler import Rule
+from edgerun.serve.second import SecondStage
 from edgerun.serve.security import protect
 from edgerun.serve.sinks import JsonLines
 from edgerun.serve.sources import open_source
@@ -39,6 +40,8 @@ _log = logging.getLogger(__name__)
 
 # What all cameras together may take to end; one that hangs is left behind.
 _STOP_SECONDS = 0.5
+# An object's crop may wait longer than a frame, and a frame may have several.
+_SECOND_SECONDS, _SECOND_DEPTH = 1.0, 8
 
 
 class Service:
@@ -59,10 +62,16 @@ class Service:
         try:
             crew, shown = load_crew(config, self._metrics)
             self._dispatcher = Dispatcher(max(crew.shapes))
+            second = _second_crew(config, max(crew.shapes), self._metrics)
             if config.events is not None:
                 self._sinks.append(JsonLines(config.events, self._metrics))
             for camera in config.cameras:
-                stream = make_stream(camera, crew, shown, self._dispatcher, self._metrics, self._sinks)
+                stage = None
+                if config.second is not None and second is not None and camera.follows:
+                    stage = _second_stage(camera, config.second, second, self._dispatcher)
+                stream = make_stream(
+                    camera, crew, shown, self._dispatcher, self._metrics, self._sinks, stage
+                )
                 self._streams.append(stream)
         except BaseException:
             self._socket.close()
@@ -167,6 +176,7 @@ def make_stream(
     dispatcher: Dispatcher,
     metrics: Metrics,
     sinks: Sequence[Sink],
+    second: SecondStage | None = None,
 ) -> Stream:
     """The camera, opened. shown: the lowest score of a box."""
     return Stream(
@@ -180,7 +190,31 @@ def make_stream(
         follower=_follower(camera, shown) if camera.follows else None,
         threshold=shown,
         gate=MotionGate() if camera.motion else None,
+        second=second,
     )
+
+
+def _second_crew(config: ServeConfig, cores: int, metrics: Metrics) -> Crew | None:
+    """The second model on one core each. Raises ConfigError where it is no classifier."""
+    wanted = config.second
+    if wanted is None:
+        return None
+    model = load(wanted.path, labels=wanted.labels, threads=1)
+    if model.card.task != "classification":
+        task = model.card.task
+        raise ConfigError(f"The second model must be a classifier, and {model.name} is for {task}.")
+    metrics.add_model(model.name, _sha256(wanted.path))
+    return Crew({1: model}, cores)
+
+
+def _second_stage(
+    camera: CameraConfig, wanted: SecondConfig, crew: Crew, dispatcher: Dispatcher
+) -> SecondStage:
+    """Its crops are a stream beside the camera's own."""
+    stage = SecondStage(f"{camera.name}/second", wanted.on, dispatcher)
+    rule = Rule(stage.name, crew.model.name, _SECOND_SECONDS, camera.priority, "queue", _SECOND_DEPTH)
+    dispatcher.add(rule, crew, stage)
+    return stage
 
 
 def _follower(camera: CameraConfig, shown: float) -> Follower:

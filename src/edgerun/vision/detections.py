@@ -44,7 +44,7 @@ class Detection:
     """One object: box is (left, top, right, bottom) in pixels of the picture.
 
     track: which object of its camera it is, where that is followed. points: such as eyes of a face, each
-    (x, y, score).
+    (x, y, score). second: what a second model says of it.
     """
 
     label: str
@@ -53,11 +53,14 @@ class Detection:
     box: tuple[float, float, float, float]
     track: int | None = None
     points: Points | None = None
+    second: Classification | None = None
 
     def to_dict(self) -> dict[str, Any]:
         known: dict[str, Any] = {} if self.track is None else {"track": self.track}
         if self.points is not None:
             known["points"] = _rounded(self.points)
+        if self.second is not None:
+            known["second"] = self.second.to_dict()
         return {
             "label": self.label,
             "index": self.index,

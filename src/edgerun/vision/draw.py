@@ -45,7 +45,8 @@ def draw(image: Image, prediction: Prediction) -> Image:
             box = [round(side * zoom) for side in item.box]
             number = "" if item.track is None else f"{item.track} "
             colour = colour_of(item.index if item.track is None else item.track)
-            pen.box(box, f"{number}{item.label} {item.score:.0%}", colour)
+            label = item.label if item.second is None else f"{item.label}: {item.second.label}"
+            pen.box(box, f"{number}{label} {item.score:.0%}", colour)
             pen.points(item.points or (), zoom, colour)
     elif isinstance(prediction, Keypoints):
         for at, body in enumerate(reversed(prediction.items)):
