@@ -11,6 +11,7 @@ from libc.stdint cimport uint8_t, uintptr_t
 from libc.string cimport memcpy
 from libcpp.memory cimport unique_ptr
 from libcpp.string cimport string
+from libcpp.vector cimport vector
 
 from threading import Lock as _Lock
 
@@ -204,3 +205,39 @@ cdef int _check_plane(Py_buffer* view, int rows, int row_bytes) except -1:
             f"A plane of this picture has {rows} rows of {row_bytes} bytes, not {view.shape[0]} of {bytes}."
         )
     return 0
+
+
+def suppress(const float[:, ::1] boxes, const int[::1] classes, float overlap):
+    """Which boxes remain where one that overlaps an earlier one of its class by more than `overlap` (IoU) goes.
+
+    boxes: float32 [n, 4] corners, the best first; classes: int32 [n]. Returns their indices. Raises ValueError for
+    arrays that do not fit.
+    """
+    cdef Py_ssize_t n = boxes.shape[0], i, j, k, count = 0
+    cdef float wide, high, shared, mine
+    cdef vector[Py_ssize_t] kept
+    cdef vector[float] areas
+    cdef bint good
+    if boxes.shape[1] != 4 or classes.shape[0] != n:
+        raise ValueError("Boxes are [n, 4], and there is a class for each.")
+    with nogil:
+        for i in range(n):
+            mine = max(boxes[i, 2] - boxes[i, 0], <float>0) * max(boxes[i, 3] - boxes[i, 1], <float>0)
+            good = True
+            for k in range(count):
+                j = kept[k]
+                if classes[j] != classes[i]:
+                    continue
+                wide = min(boxes[i, 2], boxes[j, 2]) - max(boxes[i, 0], boxes[j, 0])
+                high = min(boxes[i, 3], boxes[j, 3]) - max(boxes[i, 1], boxes[j, 1])
+                if wide <= 0 or high <= 0:
+                    continue
+                shared = wide * high
+                if shared > overlap * (mine + areas[k] - shared):
+                    good = False
+                    break
+            if good:
+                kept.push_back(i)
+                areas.push_back(mine)
+                count += 1
+    return [kept[k] for k in range(count)]

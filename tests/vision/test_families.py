@@ -426,3 +426,15 @@ def test_suppression_against_every_pair() -> None:
             if all(classes[k] != classes[j] or overlaps(boxes[k], boxes[j])[0, 0] <= 0.4 for j in kept):
                 kept.append(int(k))
         assert suppress(boxes, scores, classes, 0.4) == kept
+
+
+def test_suppression_takes_what_fits_alone() -> None:
+    from edgerun._vision import suppress
+
+    boxes, classes = np.zeros((3, 4), np.float32), np.zeros(3, np.int32)
+    assert suppress(boxes, classes, 0.5) == [0, 1, 2]  # without an area nothing overlaps
+    assert suppress(boxes[:0], classes[:0], 0.5) == []
+    assert suppress(np.full((2, 4), np.nan, np.float32), classes[:2], 0.5) == [0, 1]
+    for wrong in ((boxes[:, :3].copy(), classes), (boxes, classes[:2]), (boxes.astype(np.float64), classes)):
+        with pytest.raises(ValueError):
+            suppress(*wrong, 0.5)

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from edgerun import _vision
 from edgerun.errors import ConfigError
 from edgerun.ir.types import TensorInfo
 from edgerun.vision.card import Card
 from edgerun.vision.detections import Detection, Detections, Prediction, best_first
-from edgerun.vision.metrics import overlaps
 from edgerun.vision.preprocess import Placement
 
 Array = npt.NDArray[Any]
@@ -94,16 +94,9 @@ def suppress(boxes: Array, scores: Array, classes: Array | None, overlap: float)
     """Which boxes remain, best first, where others of the class (of any, if None) that overlap a
     better one by more than `overlap` (IoU) go. boxes: [n, 4] corners."""
     order = np.argsort(-scores, kind="stable")[:_MOST_CANDIDATES]
-    kept: list[int] = []
-    while order.size:
-        best = int(order[0])
-        kept.append(best)
-        rest = order[1:]
-        clash = overlaps(boxes[best : best + 1], boxes[rest])[0] > overlap
-        if classes is not None:
-            clash &= classes[rest] == classes[best]
-        order = rest[~clash]
-    return kept
+    kinds = np.zeros(len(order), np.int32) if classes is None else classes[order].astype(np.int32)
+    ordered = np.ascontiguousarray(boxes[order].reshape(-1, 4), np.float32)
+    return [int(order[k]) for k in _vision.suppress(ordered, kinds, overlap)]
 
 
 def to_detections(

@@ -129,19 +129,17 @@ class _Rows:
         self, table: Array, first: int, threshold: float, objectness: bool
     ) -> tuple[Array, Array, Array]:
         """Rows above the threshold, their class and score. Classes are compared as they are stored."""
-        end = self.columns if first < self.columns else first + 1
-        stored = table[:, first:end]
+        stored = table[:, first : max(self.columns, first + 1)]
         if objectness:
             likely = np.flatnonzero(real(table[:, 4], self.info) >= threshold)
-            stored = stored[likely]
+            highest = real(stored[likely].max(axis=1), self.info) * real(table[likely, 4], self.info)
         else:
+            # Along the memory, whichever way the table lies.
             likely = np.arange(len(table))
-        classes = stored.argmax(axis=1)
-        scores = real(stored[np.arange(len(stored)), classes], self.info).astype(np.float32)
-        if objectness:
-            scores = scores * real(table[likely, 4], self.info)
-        kept = scores >= threshold
-        return likely[kept], classes[kept], scores[kept]
+            highest = real(stored.max(axis=1), self.info)
+        kept = highest >= threshold
+        found = likely[kept]
+        return found, stored[found].argmax(axis=1), highest[kept].astype(np.float32)
 
     def boxes(self, table: Array, rows: Array) -> Array:
         """Corners of centres and sides, as parts of the input."""
