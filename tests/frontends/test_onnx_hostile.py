@@ -81,3 +81,23 @@ def test_functions_of_bytes_that_mean_themselves(operator):
     )
     with pytest.raises(UnsupportedOperatorError, match="does not take"):
         edgerun.Session(proto.SerializeToString())
+
+
+def test_more_dimensions_than_numpy_has():
+    """numpy raises a RuntimeError."""
+    shape = numpy_helper.from_array(np.ones(60, np.int64), "shape")
+    proto = model([helper.make_node("Expand", ["x", "shape"], ["y"])], {"x": [4]}, {"y": FLOAT})
+    proto.graph.initializer.append(shape)
+    with pytest.raises(FormatError, match="do not fit it"):
+        edgerun.Session(proto.SerializeToString())
+
+
+@pytest.mark.parametrize("operator", ["Trilu", "Dropout", "IsInf"])
+def test_constants_of_the_size_of_an_input_have_a_limit(operator):
+    """Two thousand million rows: the mask was made, in ten seconds and ten gigabytes, and then refused."""
+    given = {"detect_positive": 0, "detect_negative": 0} if operator == "IsInf" else {}
+    outputs = ["z", "y"] if operator == "Dropout" else ["y"]
+    kind = FLOAT if operator == "Trilu" else TensorProto.BOOL
+    proto = model([helper.make_node(operator, ["x"], outputs, **given)], {"x": [2147483647, 5]}, {"y": kind})
+    with pytest.raises(UnsupportedOperatorError, match="EDGERUN_MAX_FOLD_MB leaves"):
+        edgerun.Session(proto.SerializeToString())

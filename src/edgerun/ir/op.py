@@ -66,8 +66,9 @@ class Op:
         return f"{self.name}({', '.join(parts)})"
 
 
-# What Python and numpy raise where a file's numbers make no sense together: too large, of another kind.
-NUMBERS_DO_NOT_FIT = (ArithmeticError, LookupError, MemoryError, TypeError, ValueError)
+# What Python and numpy raise where a file's numbers make no sense together: too large, of another kind, of
+# more dimensions than numpy has (RuntimeError).
+NUMBERS_DO_NOT_FIT = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 
 def evaluate(op: Op, types: Sequence[TensorType], arrays: Sequence[Array | None]) -> tuple[Array, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -53,7 +54,10 @@ def _is_inf(task: Import) -> Value:
     found = [task.emit(Equal(), x, task.const(s * np.inf, x.type.dtype)) for s in signs]
     if len(found) == 2:
         return task.emit(LogicalOr(), *found)
-    return found[0] if found else task.const(np.zeros(x.type.shape, np.bool_))
+    if found:
+        return found[0]
+    task.afford(math.prod(x.type.shape))
+    return task.const(np.zeros(x.type.shape, np.bool_))
 
 
 IMPORTERS: dict[str, Importer] = {

@@ -68,6 +68,7 @@ def _tensor_scatter(task: Import) -> Value:
     mode = task.get("mode", "linear")
     if mode not in ("linear", "circular"):
         raise refuse(f"its mode is {mode}")
+    task.afford(8 * shape[axis])
     steps = np.arange(shape[axis]).reshape([-1 if i == axis else 1 for i in range(len(shape))])
     places = task.const(steps, np.int64)
     if task.has(2):

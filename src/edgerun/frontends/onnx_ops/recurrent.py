@@ -66,6 +66,7 @@ def _part(task: Import, value: Value, d: int) -> Value:
 
 def _state(task: Import, i: int, d: int, batch: int, units: int, first: bool) -> Value:
     if not task.has(i):
+        task.afford(4 * batch * units)
         return task.const(np.zeros((batch, units), np.float32))
     value = task.value(i)
     return _part(task, task.transpose(value, (1, 0, 2)) if first else value, d)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -45,6 +46,7 @@ def _of_nothing(task: Import, op: type[Reduction], x: Value, axes: tuple[int, ..
     if op in (ReduceMax, ReduceMin):
         low, high = _limits(x.type.dtype)
         value = low if op is ReduceMax else high
+    task.afford(8 * math.prod(shape))
     return task.const(np.full(shape, value), x.type.dtype)
 
 

@@ -20,6 +20,7 @@ def _trilu(task: Import) -> Value:
     # Bounded, since a diagonal far outside is no different from one just outside.
     rows, columns = x.type.shape[-2:]
     k = max(-rows - 1, min(columns + 1, k))
+    task.afford(2 * rows * columns)
     ones = np.ones((rows, columns), np.bool_)
     kept = np.triu(ones, k) if task.get("upper", 1) else np.tril(ones, k)
     return task.emit(Select(), task.const(kept), x, task.const(0, x.type.dtype))

@@ -29,7 +29,9 @@ def _dropout(task: Import) -> Value | list[Value]:
     if len(task.outputs) == 1:
         return x
     # Before opset 10, the mask has the dtype of the input.
-    return [x, task.const(np.ones(x.type.shape, bool if task.opset >= 10 else x.type.dtype))]
+    dtype = np.dtype(bool) if task.opset >= 10 else x.type.dtype
+    task.afford(math.prod(x.type.shape) * dtype.itemsize)
+    return [x, task.const(np.ones(x.type.shape, dtype))]
 
 
 def _constant(task: Import) -> Value:
