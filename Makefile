@@ -83,13 +83,13 @@ wheel: .venv/environment ## a wheel in dist/
 # Python itself is not sanitized, so the sanitizers' runtime (and the library whose exceptions it catches)
 # must be there first; what the interpreter leaks at its end is not ours.
 SANITIZED = PYTHONPATH=build/sanitize PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0:quarantine_size_mb=16 \
-  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=die_after_fork=0 OPENBLAS_NUM_THREADS=1 \
   LD_PRELOAD="$$($(CXX) -print-file-name=lib$(if $(findstring thread,$(SANITIZE)),tsan,asan).so) $$($(CXX) -print-file-name=libstdc++.so)"
 
 sanitize: build ## the native checks and the unit tests under sanitizers (SANITIZE=address,undefined | thread)
 	rm -rf build/sanitize
 	EDGERUN_SANITIZE=$(SANITIZE) $(PY) setup.py --quiet build --build-lib build/sanitize
-	$(PYTEST) tests/native
+	$(PY) -m pytest tests/native
 	$(SANITIZED) $(PYTEST) -m "not system and not shared" --ignore=tests/native
 
 SECONDS ?= 60
