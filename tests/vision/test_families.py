@@ -155,6 +155,18 @@ def test_yolox() -> None:
     check(net(table[None]), OBJECTS)
 
 
+def test_ssd_with_its_anchors() -> None:
+    net = Net((1, 256, 256, 3), tensors(s=(1, 50, 3), b=(1, 50, 4), the_anchors=(1, 50, 4)))
+    assert net.card.decoder == "ssd-anchors"
+    scores, boxes = np.zeros((1, 50, 3)), np.zeros((1, 50, 4))
+    scores[..., 0] = 1.0
+    anchors = np.tile([0.1, 0.2, 0.4, 0.7], (1, 50, 1)).astype(float)
+    box = net.placed(200, 100, 320, 220) / np.tile(net.size, 2)
+    boxes[0, 7] = (box - anchors[0, 7]) / np.tile(anchors[0, 7, 2:] - anchors[0, 7, :2], 2)
+    scores[0, 7] = [0.1, 0.0, 0.9]
+    check(net(scores, boxes, anchors), [(1, 0.9, (200, 100, 320, 220))])
+
+
 # -- maps --
 
 

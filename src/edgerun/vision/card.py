@@ -24,6 +24,7 @@ Scores = Literal["as-is", "logits"]
 DECODERS: dict[str, Task] = {
     "classifier": "classification",
     "ssd": "detection",
+    "ssd-anchors": "detection",
     "centre-points": "detection",
     "yolov5": "detection",
     "yolov8": "detection",

@@ -1,12 +1,21 @@
-"""Detectors that end in TFLite_Detection_PostProcess: boxes, classes, scores and their count."""
+"""SSD: detectors that end in TFLite_Detection_PostProcess, and those that hand over their anchors.
+
+with its post-processing   boxes, classes, scores and their count
+with its anchors           scores [1, N, 1 + C] after the softmax, the background first; corners [1, N, 4]
+                           as offsets from those of the anchor, in its sides; anchors [1, N, 4], corners
+                           from 0 to 1 (STMicroelectronics' model zoo; found by trying it on labelled
+                           pictures)
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from edgerun.ir.types import TensorInfo
 from edgerun.vision.card import Card
-from edgerun.vision.decoders.base import Decoder, Family, Io, Outputs, real, refuse
+from edgerun.vision.decoders.base import Decoder, Family, Io, Outputs, real, refuse, to_detections
 from edgerun.vision.detections import Detection, Detections, best_first
 from edgerun.vision.preprocess import Placement
 
@@ -50,4 +59,48 @@ def _make(card: Card, io: Io) -> Decoder:
     return decode
 
 
-FAMILIES = (Family("ssd", "SSD with its post-processing", _fits, lambda io, card: card, _make),)
+def _with_anchors(io: Io) -> tuple[TensorInfo, TensorInfo, TensorInfo] | None:
+    """Scores, corners, anchors."""
+    shapes = io.shapes()
+    if io.size() is None or len(shapes) != 3 or any(len(s) != 3 or s[:2] != shapes[0][:2] for s in shapes):
+        return None
+    fours = [info for info, s in zip(io.outputs, shapes, strict=True) if s[2] == 4]
+    scores = [info for info, s in zip(io.outputs, shapes, strict=True) if s[2] >= 2 and s[2] != 4]
+    anchors = [info for info in fours if "anchor" in info.name.lower()]
+    if len(scores) != 1 or len(fours) != 2 or len(anchors) != 1:
+        return None
+    return scores[0], next(info for info in fours if info is not anchors[0]), anchors[0]
+
+
+def _make_with_anchors(card: Card, io: Io) -> Decoder:
+    found = _with_anchors(io)
+    if found is None:
+        expected = (
+            "an SSD with its anchors has scores [1, N, 1 + classes], corners [1, N, 4] and anchors [1, N, 4]"
+        )
+        raise refuse(card, io, expected)
+    scores_info, boxes_info, anchors_info = found
+
+    def decode(outputs: Outputs, placement: Placement) -> Detections:
+        table = real(outputs[scores_info.name], scores_info)
+        table = table.reshape(-1, table.shape[-1])[:, 1:]
+        highest = table.max(axis=1)
+        kept = np.flatnonzero(highest >= card.threshold)
+        anchors = real(outputs[anchors_info.name], anchors_info).reshape(-1, 4)[kept]
+        sides = np.tile(anchors[:, 2:] - anchors[:, :2], 2)
+        boxes = anchors + real(outputs[boxes_info.name], boxes_info).reshape(-1, 4)[kept] * sides
+        return to_detections(card, placement, boxes, highest[kept], table[kept].argmax(axis=1))
+
+    return decode
+
+
+FAMILIES = (
+    Family("ssd", "SSD with its post-processing", _fits, lambda io, card: card, _make),
+    Family(
+        "ssd-anchors",
+        "SSD with its anchors",
+        lambda io: _with_anchors(io) is not None,
+        lambda io, card: card,
+        _make_with_anchors,
+    ),
+)
