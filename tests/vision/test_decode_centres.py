@@ -106,5 +106,5 @@ def test_the_card_names_the_decoder(tmp_path: Any, image_input: Callable[..., Te
     card = resolve_card(tmp_path / "m.tflite", [image_input()], [], [])
     assert (card.decoder, card.overlap, card.threshold) == ("centre-points", 0.7, 0.25)
     (tmp_path / "m.toml").write_text('decoder = "yolo"\n')
-    with pytest.raises(ConfigError, match="decoder must be one of classifier, ssd, ssd-anchors, centre-points"):
+    with pytest.raises(ConfigError, match="must be one of classifier, ssd, ssd-anchors, centre-points"):
         resolve_card(tmp_path / "m.tflite", [image_input()], [], [])
