@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgerun import knobs
-from edgerun.errors import InputError, UnsupportedOperatorError
+from edgerun.errors import FormatError, InputError, UnsupportedOperatorError
 from edgerun.frontends.stages import Region, StagedFile
 from edgerun.ir.graph import Graph, State, Value
 from edgerun.ir.types import Array
@@ -204,6 +204,8 @@ class StagedRunner:
                 at = region.end + 1
             else:
                 break
+        if not arrays.keys() >= set(subgraph.outputs):
+            raise FormatError(f"{self._file.path}: an output of graph {index} is written by no operator.")
         return [np.array(arrays[i]) for i in subgraph.outputs]
 
     def _bound(self, index: int, at: int, arrays: Mapping[int, Array]) -> _Bound:

@@ -101,3 +101,25 @@ def test_constants_of_the_size_of_an_input_have_a_limit(operator):
     proto = model([helper.make_node(operator, ["x"], outputs, **given)], {"x": [2147483647, 5]}, {"y": kind})
     with pytest.raises(UnsupportedOperatorError, match="EDGERUN_MAX_FOLD_MB leaves"):
         edgerun.Session(proto.SerializeToString())
+
+
+def test_a_version_that_is_none():
+    """The onnx package's get_schema raises a TypeError for a number of more than 32 bits."""
+    proto = model([helper.make_node("F", ["x"], ["y"], domain="own")], {"x": [4]}, {"y": FLOAT})
+    proto.opset_import.append(helper.make_opsetid("own", 1 << 40))
+    with pytest.raises(ModelError):
+        edgerun.Session(proto.SerializeToString())
+
+
+def test_a_scan_of_more_inputs_than_it_has():
+    """A list of 268 million axes was made for them."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["a"], ["b"])],
+        "body",
+        [helper.make_tensor_value_info("a", FLOAT, [2])],
+        [helper.make_tensor_value_info("b", FLOAT, [2])],
+    )
+    scan = helper.make_node("Scan", ["x"], ["y"], num_scan_inputs=1 << 28, body=body)
+    session = edgerun.Session(model([scan], {"x": [3, 2]}, {"y": FLOAT}).SerializeToString())
+    with pytest.raises(ModelError, match="it scans 268435456 of its 1 inputs"):
+        session.run(np.zeros((3, 2), np.float32))

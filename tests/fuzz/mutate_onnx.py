@@ -38,7 +38,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
         changed = copy.deepcopy(model)
         try:
             rng.choice(_CHANGES)(changed, rng)
-        except (LookupError, TypeError, ValueError, ValidationError):
+        except (LookupError, OverflowError, TypeError, ValueError, ValidationError):
             continue  # protobuf, numpy or onnx has no such value
         model = changed
     written = bytes(model.SerializeToString())

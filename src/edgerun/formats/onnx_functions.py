@@ -57,7 +57,7 @@ def _schema_with_body(node: Any, model: Any, opset: int) -> Any:
         version = next((o.version for o in model.opset_import if o.domain == node.domain), 0)
     try:
         schema: Any = defs.get_schema(node.op_type, version, "" if node.domain == "ai.onnx" else node.domain)
-    except defs.SchemaError:
+    except (defs.SchemaError, TypeError):  # the latter for a version that is none
         return None
     return schema if schema.has_function or schema.has_context_dependent_function else None
 

@@ -73,6 +73,8 @@ def _scan(body: Scope, inputs: Operands, attributes: Mapping[str, Any], run: Any
     if len(inputs) != len(body.ports):
         raise UnsupportedOperatorError("it has lengths of sequences, as before opset 9")
     scanned = int(attributes["num_scan_inputs"])
+    if not 1 <= scanned <= len(inputs):
+        raise FormatError(f"it scans {scanned} of its {len(inputs)} inputs")
     carried = [_given(array) for array in inputs[: len(inputs) - scanned]]
     sources = [_given(array) for array in inputs[len(inputs) - scanned :]]
     made = len(body.outputs) - len(carried)
