@@ -123,3 +123,26 @@ def test_a_scan_of_more_inputs_than_it_has():
     session = edgerun.Session(model([scan], {"x": [3, 2]}, {"y": FLOAT}).SerializeToString())
     with pytest.raises(ModelError, match="it scans 268435456 of its 1 inputs"):
         session.run(np.zeros((3, 2), np.float32))
+
+
+def test_a_constant_without_a_name():
+    proto = relu()
+    value = numpy_helper.from_array(np.zeros(4, np.float32), "c")
+    proto.graph.node.insert(0, helper.make_node("Constant", [], [""], value=value))
+    with pytest.raises(ModelError):
+        edgerun.Session(proto.SerializeToString()).run(np.zeros(5, np.float32))
+
+
+def test_a_condition_that_is_no_truth_value():
+    """numpy warned of the truth of a number that is none."""
+    branch = helper.make_graph(
+        [helper.make_node("Identity", ["x"], ["b"])],
+        "branch",
+        [],
+        [helper.make_tensor_value_info("b", FLOAT, [4])],
+    )
+    node = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
+    proto = model([node], {"x": [4]}, {"y": FLOAT})
+    proto.graph.initializer.append(numpy_helper.from_array(np.float32(np.nan), "c"))
+    with pytest.raises(FormatError, match="its condition is"):
+        edgerun.Session(proto.SerializeToString())

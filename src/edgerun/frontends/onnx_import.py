@@ -140,6 +140,8 @@ class ScopeImport:
             raise Cut(operator, "it is a loop")
         if condition.data is None:
             raise Cut(operator, "its condition is computed at run time")
+        if condition.data.dtype != np.bool_:
+            raise FormatError(f"its condition is {condition.type}, expected bool")
         which = operator.bodies["then_branch" if condition.data.any() else "else_branch"]
         body = ScopeImport(self.path, self.scopes, which, self.opset, self.emitted)
         if body.scope.ports:

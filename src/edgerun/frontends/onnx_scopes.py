@@ -112,7 +112,7 @@ def _read(
                 raise FormatError(f"{path}: {place}: '{n}' is written twice.")
         outputs = tuple(number_of(n) for n in node.output)
         value = next((a for a in node.attribute if a.name == "value"), None)
-        if name == "Constant" and value is not None and outputs:
+        if name == "Constant" and value is not None and outputs and node.output[0]:
             own[node.output[0]] = known[node.output[0]] = array_of(value.t, path)
         operators.append(ScopeOperator(index, name, node, tuple(inputs), outputs, bodies))
     results = tuple(look_up(port.name, f"the output '{port.name}'") for port in graph.output)
