@@ -146,3 +146,14 @@ def test_a_condition_that_is_no_truth_value():
     proto.graph.initializer.append(numpy_helper.from_array(np.float32(np.nan), "c"))
     with pytest.raises(FormatError, match="its condition is"):
         edgerun.Session(proto.SerializeToString())
+
+
+def test_an_output_without_a_name_of_a_model_in_stages():
+    """It was looked for among what the operators had given."""
+    proto = model([helper.make_node("NonZero", ["x"], ["y"])], {"x": [4]}, {"y": TensorProto.INT64})
+    port = proto.graph.output.add()
+    port.CopyFrom(proto.graph.output[0])
+    port.name = ""
+    proto.opset_import.append(helper.make_opsetid("own", 1))  # what makes the onnx package's checker no judge
+    with pytest.raises(FormatError, match="an output of graph 0 is written by no operator"):
+        edgerun.Session(proto.SerializeToString()).run(np.ones(4, np.float32))

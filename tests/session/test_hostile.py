@@ -99,3 +99,21 @@ try:
 except Exception as error:
     print(error)
 """
+
+
+@pytest.mark.parametrize(
+    ("last", "other", "message"), [(1, 0, r"e\^0 must be 1"), (32767, -1, r"e\^x must not be negative")]
+)
+def test_a_table_of_powers_that_are_none(last, other, message):
+    """A row's sum of 1, or below 0, was shifted by -1: undefined in C++."""
+    points = np.full(513, other, np.int16)
+    points[512] = last
+    attributes = {
+        "multiplier": [1 << 30, 0],
+        "exp_points": _engine.Blob(points),
+        "reciprocal_points": _engine.Blob(np.ones(513, np.int16)),
+    }
+    given, made = ((buffer, 0, 8, (1, 4), "int16") for buffer in (0, 1))
+    step = {"verb": "softmax_s16", "kernel": "generic", "inputs": [given], "outputs": [made]}
+    with pytest.raises(ModelError, match=message):
+        _engine.Program([{**step, "attributes": attributes}], [1], [8, 8])
